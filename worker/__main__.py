@@ -1,0 +1,5 @@
+"""``python -m worker`` is ``mms-worker``."""
+
+from worker.cli import main
+
+main()

@@ -1,0 +1,264 @@
+"""Bytes and headers to an event, or to the reason why not.
+
+CloudEvents 1.0, binary and structured mode. Bad data is a value (``Rejected``), never an exception, and a
+rejection's message never quotes what was sent: values are PHI.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from json import JSONDecodeError
+from json import loads as slow_loads
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import orjson
+from msgspec import Meta, Struct
+
+from worker.adjudication.claim import (
+    DATA_TYPES,
+    END,
+    Claim,
+    DocumentationReceived,
+    Event,
+    EventData,
+    Lesion,
+)
+
+MAX_VALUE_BYTES = 1 << 20
+"""The largest value of an input record, in bytes (contract, "Bounds")."""
+
+MAX_NUMBER_DEPTH = 16
+"""Nesting down to which 1.0 is read as 1; the contract's own fields lie above it."""
+
+Reason: TypeAlias = Literal[
+    "undecodable", "contract", "unknown_type", "key_mismatch", "too_large", "unknown_claim", "id_conflict",
+    "internal_error",
+]  # fmt: skip
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+
+
+class Rejected(Struct, frozen=True):
+    """Why an event is a dead letter: a reason of the closed set, a JSON path, and one line without values.
+
+    ``path`` starts at the record's value (``$``), or is the name of the header at fault.
+    """
+
+    reason: Reason
+    path: str
+    message: str
+
+
+Timestamp: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]"
+        r":([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])" + END
+    ),
+]
+
+
+class Attributes(Struct, frozen=True):
+    """The CloudEvents attributes that the contract knows."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
+    source: Annotated[str, Meta(min_length=1, max_length=1024)]
+    type: Annotated[str, Meta(min_length=1, max_length=256)]
+    time: Timestamp | None = None
+
+
+class Envelope(Attributes, frozen=True):
+    """A structured-mode event; ``data`` stays raw until its type is known."""
+
+    data: msgspec.Raw = msgspec.Raw()
+
+
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+_decode_data = {name: msgspec.json.Decoder(shape).decode for name, shape in DATA_TYPES.items()}
+_encode = msgspec.json.Encoder().encode
+_attribute_names = {f"ce_{name}": name for name in Attributes.__struct_fields__}
+
+
+def decode(value: bytes | None, headers: Headers = ()) -> Event | Rejected:
+    """Decode a record's value and headers; without ``ce_`` headers the value is a whole CloudEvent."""
+    if value is None:
+        return Rejected("undecodable", "$", "the value is null")
+    if len(value) > MAX_VALUE_BYTES:
+        return Rejected("too_large", "$", f"the value has {len(value)} bytes, the limit is {MAX_VALUE_BYTES}")
+    fault = _not_json(value)
+    if fault is not None:
+        return fault
+    attributes = _binary_attributes(headers)
+    if attributes is None:
+        return _structured(value)
+    if isinstance(attributes, Rejected):
+        return attributes
+    return _event(attributes, value, "$")
+
+
+def _binary_attributes(headers: Headers) -> Attributes | Rejected | None:
+    """The attributes in ``ce_`` headers; None in structured mode."""
+    found: dict[str, str] = {}
+    for key, raw in headers:
+        name = _attribute_names.get(key)
+        if name is not None:
+            try:
+                found[name] = raw.decode()
+            except UnicodeDecodeError:
+                return Rejected("contract", key, "the header is not UTF-8")
+        elif key == "content-type" and raw.startswith(b"application/cloudevents"):
+            return None
+    if not found:
+        return None
+    try:
+        return msgspec.convert(found, Attributes)
+    except msgspec.ValidationError as error:
+        path, message = _locate(error, "$")
+        return Rejected("contract", path.replace("$.", "ce_", 1), message.replace("`", "`ce_", 1))
+
+
+def _structured(value: bytes) -> Event | Rejected:
+    try:
+        envelope = _decode_envelope(value)
+    except msgspec.ValidationError as error:
+        return Rejected("contract", *_locate(error, "$"))
+    if not envelope.data and envelope.type in DATA_TYPES:
+        return Rejected("contract", "$", "Object missing required field `data`")
+    return _event(envelope, bytes(envelope.data), "$.data")
+
+
+def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
+    decoder = _decode_data.get(attributes.type)
+    if decoder is None:
+        return Rejected("unknown_type", "$.type" if root == "$.data" else "ce_type", "no such event type")
+    try:
+        data: EventData = decoder(raw)
+    except msgspec.ValidationError as error:
+        retried = _with_integral_numbers(raw, DATA_TYPES[attributes.type])
+        if retried is None:
+            return Rejected("contract", *_locate(error, root))
+        data = retried
+    broken = _broken_rule(data)
+    if broken is not None:
+        path, message = broken
+        return Rejected("contract", root + path, message)
+    canonical = _encode((attributes.source, attributes.id, attributes.type, data))
+    return Event(
+        attributes.source,
+        attributes.id,
+        attributes.type,
+        attributes.time,
+        data,
+        "sha256:" + sha256(canonical).hexdigest(),
+    )
+
+
+def _locate(error: msgspec.ValidationError, root: str) -> tuple[str, str]:
+    """The JSON path and the message of a validation error, the offending value taken out of it."""
+    message, _, path = str(error).partition(" - at `$")
+    message = re.sub(r"('[^`]*'|\"[^`]*\")", "", message).replace("  ", " ").strip()
+    return root + path.rstrip("`"), message
+
+
+def _not_json(value: bytes) -> Rejected | None:
+    """Whether the value is unambiguous JSON: well-formed UTF-8, no NaN, no key twice in an object."""
+    try:
+        plain = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return _why_not_json(value)
+    # Fast: without escapes and without space before a colon every key ends in `":`, and re-encoding keeps
+    # one of each key; the counts differ when a key is twice. Anything unusual takes the exact, slow way.
+    if b"\\" not in value and not _SPACED_COLON(value):
+        if value.count(b'":') == orjson.dumps(plain).count(b'":'):
+            return None
+    return _why_not_json(value)
+
+
+_SPACED_COLON = re.compile(rb'"[ \t\r\n]+:').search
+
+
+class _BrokenJson(ValueError):
+    """JSON that a parser may read, and the contract does not allow."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _BrokenJson("an object has the same key twice")
+    return found
+
+
+def _no_constant(_: str) -> None:
+    raise _BrokenJson("NaN and Infinity are not JSON numbers")
+
+
+def _why_not_json(value: bytes) -> Rejected | None:
+    try:
+        text = value.decode()
+        slow_loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        orjson.loads(value)
+    except UnicodeDecodeError:
+        return Rejected("contract", "$", "the value is not UTF-8")
+    except _BrokenJson as error:
+        return Rejected("contract", "$", str(error))
+    except RecursionError:
+        return Rejected("undecodable", "$", "the JSON is nested too deep")
+    except (JSONDecodeError, orjson.JSONDecodeError) as error:
+        if "depth" in error.msg:
+            return Rejected("undecodable", "$", "the JSON is nested too deep")
+        return Rejected("undecodable", "$", f"not JSON at byte {len(text[: error.pos].encode())}")
+    except ValueError:
+        return Rejected("undecodable", "$", "a number has too many digits")
+    return None
+
+
+def _with_integral_numbers(raw: bytes, shape: type[EventData]) -> EventData | None:
+    """Decode again with 1.0 read as 1: to JSON Schema both are the same integer."""
+    try:
+        return msgspec.convert(_integral(orjson.loads(raw), MAX_NUMBER_DEPTH), shape)
+    except msgspec.ValidationError:
+        return None
+
+
+def _integral(value: Any, depth: int) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if depth and isinstance(value, dict):
+        return {key: _integral(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list):
+        return [_integral(item, depth - 1) for item in value]
+    return value
+
+
+def _broken_rule(data: EventData) -> tuple[str, str] | None:
+    """The first rule across fields that the data breaks, as path and message; JSON Schema cannot say these."""
+    if isinstance(data, Claim):
+        twice = _first_repeat(line.line for line in data.lines)
+        if twice is not None:
+            return f".lines[{twice}].line", "a line number is used twice"
+        known = len(data.diagnoses)
+        for position, line in enumerate(data.lines):
+            if max(line.diagnosis_pointers) > known:
+                return f".lines[{position}].diagnosis_pointers", "a pointer points past the diagnoses"
+        if data.frequency_code != "1" and data.original_claim_id in {None, data.claim_id}:
+            return ".original_claim_id", "a replacement or void names another claim as its original"
+    if isinstance(data, Claim | DocumentationReceived):
+        return _repeated_lesion(data.documentation.lesions if data.documentation else None)
+    return None
+
+
+def _repeated_lesion(lesions: Sequence[Lesion] | None) -> tuple[str, str] | None:
+    twice = _first_repeat(lesion.lesion for lesion in lesions or ())
+    return None if twice is None else (f".documentation.lesions[{twice}].lesion", "a lesion is listed twice")
+
+
+def _first_repeat(values: Iterable[object]) -> int | None:
+    seen: set[object] = set()
+    for position, value in enumerate(values):
+        if value in seen:
+            return position
+        seen.add(value)
+    return None

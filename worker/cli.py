@@ -1,0 +1,21 @@
+"""The command line: every command lives in ``worker.commands`` and loads when it is asked for."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from worker import __version__
+
+app = App(name="mms-worker", version=__version__, help="Adjudicates claims for Mohs micrographic surgery.")
+app.command("worker.commands.adjudicate:adjudicate", name="adjudicate")
+app.command("worker.commands.explain:explain", name="explain")
+app.command("worker.commands.run:run", name="run")
+app.command("worker.commands.topics:app", name="topics")
+app.command("worker.commands.codes:app", name="codes")
+app.command("worker.commands.policy:app", name="policy")
+app.command("worker.commands.devkit:app", name="devkit")
+
+
+def main() -> None:
+    """Entry point of ``mms-worker``."""
+    app()
