@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-Table = TypeVar("Table")
+Table = TypeVar("Table", covariant=True)  # noqa: PLC0105  reads better without the suffix
 
 
 class Dated(Generic[Table]):

@@ -171,28 +171,28 @@ def _not_json(value: bytes) -> Rejected | None:
         return _why_not_json(value)
     # Fast: without escapes and without space before a colon every key ends in `":`, and re-encoding keeps
     # one of each key; the counts differ when a key is twice. Anything unusual takes the exact, slow way.
-    if b"\\" not in value and not _SPACED_COLON(value):
-        if value.count(b'":') == orjson.dumps(plain).count(b'":'):
-            return None
+    usual = b"\\" not in value and not _SPACED_COLON(value)
+    if usual and value.count(b'":') == orjson.dumps(plain).count(b'":'):
+        return None
     return _why_not_json(value)
 
 
 _SPACED_COLON = re.compile(rb'"[ \t\r\n]+:').search
 
 
-class _BrokenJson(ValueError):
+class _BrokenJsonError(ValueError):
     """JSON that a parser may read, and the contract does not allow."""
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _BrokenJson("an object has the same key twice")
+        raise _BrokenJsonError("an object has the same key twice")
     return found
 
 
 def _no_constant(_: str) -> None:
-    raise _BrokenJson("NaN and Infinity are not JSON numbers")
+    raise _BrokenJsonError("NaN and Infinity are not JSON numbers")
 
 
 def _why_not_json(value: bytes) -> Rejected | None:
@@ -202,7 +202,7 @@ def _why_not_json(value: bytes) -> Rejected | None:
         orjson.loads(value)
     except UnicodeDecodeError:
         return Rejected("contract", "$", "the value is not UTF-8")
-    except _BrokenJson as error:
+    except _BrokenJsonError as error:
         return Rejected("contract", "$", str(error))
     except RecursionError:
         return Rejected("undecodable", "$", "the JSON is nested too deep")
@@ -234,7 +234,7 @@ def _integral(value: Any, depth: int) -> Any:
 
 
 def _broken_rule(data: EventData) -> tuple[str, str] | None:
-    """The first rule across fields that the data breaks, as path and message; JSON Schema cannot say these."""
+    """The first rule across fields that is broken, as path and message; JSON Schema cannot say these."""
     if isinstance(data, Claim):
         twice = _first_repeat(line.line for line in data.lines)
         if twice is not None:

@@ -141,7 +141,6 @@ class Version(Struct, frozen=True, forbid_unknown_fields=True):
     rules: dict[str, Rule]
     """By rule id, such as ``necessity.diagnosis-listed``."""
     until: date | None = None
-    pend: Adjustment = Adjustment("OA", "133")
     necessity: Necessity | None = None
     structure: Structure | None = None
     bundling: Bundling | None = None
@@ -154,6 +153,8 @@ class Document(Struct, frozen=True, forbid_unknown_fields=True):
     id: Id
     title: str
     source: str
+    pend: Adjustment
+    """Reason codes of every pend; undated, since a pend for want of a version has none to ask."""
     versions: Annotated[tuple[Version, ...], Meta(min_length=1)]
 
     def on(self, day: date) -> Version | None:

@@ -1,1 +1,1 @@
-""""""
+"""The commands of ``mms-worker``, one file each."""
