@@ -7,7 +7,7 @@ missing or null is ``None`` here: unknown, never false. An empty tuple is a stat
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
@@ -26,6 +26,11 @@ Site: TypeAlias = Literal[
     "jawline", "face", "neck", "trunk", "breast", "arm", "hand", "leg", "pretibial", "ankle", "foot",
     "nail-unit", "genitalia", "perianal",
 ]  # fmt: skip
+ANY_SITE: frozenset[str] = frozenset(get_args(Site))
+FACE_SITES: frozenset[str] = frozenset({
+    "forehead", "temple", "eyebrow", "eyelid", "nose", "cheek", "lip", "perioral", "chin", "jawline", "face",
+})  # fmt: skip
+"""What the umbrella word ``face`` stands for (policy §1, "Site")."""
 Laterality: TypeAlias = Literal["left", "right", "bilateral", "midline"]
 Borders: TypeAlias = Literal["ill-defined", "well-defined"]
 Histology: TypeAlias = Literal[

@@ -98,18 +98,25 @@ class CodeSets:
         self.digest = digest
         """``sha256:`` of the contents of every file that was read."""
         self._by_day: dict[date, Tables] = {}
+        self._by_releases: dict[tuple[str, ...], Tables] = {}
 
     def on(self, day: date) -> Tables:
-        """The tables in force on ``day``; the same object for the same day."""
+        """The tables in force on ``day``: the same object for all days with the same releases."""
         tables = self._by_day.get(day)
         if tables is None:
-            in_force = [dated.on(day) for dated in self._sets]
-            names = {dated.name: release for dated, (release, _) in zip(self._sets, in_force, strict=True)}
-            tables = Tables(names, *(table for _, table in in_force))  # type: ignore[arg-type]
-            if len(self._by_day) >= 4096:  # a memo, not state: forgetting it changes nothing
+            tables = self._in_force(day)
+            if len(self._by_day) >= 1 << 14:  # a memo, not state: forgetting it changes nothing
                 self._by_day.clear()
             self._by_day[day] = tables
         return tables
+
+    def _in_force(self, day: date) -> Tables:
+        in_force = [dated.on(day) for dated in self._sets]
+        releases = tuple(release for release, _ in in_force)
+        if releases not in self._by_releases:
+            names = {dated.name: release for dated, release in zip(self._sets, releases, strict=True)}
+            self._by_releases[releases] = Tables(names, *(table for _, table in in_force))  # type: ignore[arg-type]
+        return self._by_releases[releases]
 
     @property
     def sets(self) -> tuple[Dated[object], ...]:

@@ -30,6 +30,9 @@ from worker.adjudication.claim import (
 MAX_VALUE_BYTES = 1 << 20
 """The largest value of an input record, in bytes (contract, "Bounds")."""
 
+MAX_DEPTH = 254
+"""The deepest nesting of arrays and objects, the outermost included; orjson writes no deeper."""
+
 MAX_NUMBER_DEPTH = 16
 """Nesting down to which 1.0 is read as 1; the contract's own fields lie above it."""
 
@@ -37,7 +40,7 @@ Reason: TypeAlias = Literal[
     "undecodable", "contract", "unknown_type", "key_mismatch", "too_large", "unknown_claim", "id_conflict",
     "internal_error",
 ]  # fmt: skip
-Headers: TypeAlias = Sequence[tuple[str, bytes]]
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
 
 class Rejected(Struct, frozen=True):
@@ -101,23 +104,33 @@ def decode(value: bytes | None, headers: Headers = ()) -> Event | Rejected:
 
 def _binary_attributes(headers: Headers) -> Attributes | Rejected | None:
     """The attributes in ``ce_`` headers; None in structured mode."""
+    if any(key == "content-type" and _is_structured(raw) for key, raw in headers):
+        return None
     found: dict[str, str] = {}
     for key, raw in headers:
         name = _attribute_names.get(key)
-        if name is not None:
-            try:
-                found[name] = raw.decode()
-            except UnicodeDecodeError:
-                return Rejected("contract", key, "the header is not UTF-8")
-        elif key == "content-type" and raw.startswith(b"application/cloudevents"):
-            return None
+        if name is None:
+            continue
+        if name in found:
+            return Rejected("contract", key, "the header is there twice")
+        try:
+            found[name] = (raw or b"").decode()
+        except UnicodeDecodeError:
+            return Rejected("contract", key, "the header is not UTF-8")
     if not found:
         return None
+    for name in Attributes.__struct_fields__:
+        if name not in found and name != "time":
+            return Rejected("contract", f"ce_{name}", "the header is missing")
     try:
         return msgspec.convert(found, Attributes)
     except msgspec.ValidationError as error:
         path, message = _locate(error, "$")
-        return Rejected("contract", path.replace("$.", "ce_", 1), message.replace("`", "`ce_", 1))
+        return Rejected("contract", path.replace("$.", "ce_", 1), message)
+
+
+def _is_structured(content_type: bytes | None) -> bool:
+    return content_type is not None and content_type.lower().startswith(b"application/cloudevents")
 
 
 def _structured(value: bytes) -> Event | Rejected:
@@ -136,11 +149,11 @@ def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
         return Rejected("unknown_type", "$.type" if root == "$.data" else "ce_type", "no such event type")
     try:
         data: EventData = decoder(raw)
-    except msgspec.ValidationError as error:
-        retried = _with_integral_numbers(raw, DATA_TYPES[attributes.type])
-        if retried is None:
+    except msgspec.ValidationError:
+        try:
+            data = _with_integral_numbers(raw, DATA_TYPES[attributes.type])
+        except msgspec.ValidationError as error:
             return Rejected("contract", *_locate(error, root))
-        data = retried
     broken = _broken_rule(data)
     if broken is not None:
         path, message = broken
@@ -157,27 +170,39 @@ def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
 
 
 def _locate(error: msgspec.ValidationError, root: str) -> tuple[str, str]:
-    """The JSON path and the message of a validation error, the offending value taken out of it."""
-    message, _, path = str(error).partition(" - at `$")
-    message = re.sub(r"('[^`]*'|\"[^`]*\")", "", message).replace("  ", " ").strip()
+    """The JSON path and the message of a validation error, the offending value taken out of it.
+
+    msgspec puts the path last and quotes values before it, so the last path is the true one, and a message
+    is safe up to its first quotation mark, whatever the value holds.
+    """
+    message, separator, path = str(error).rpartition(" - at `$")
+    if not separator:
+        message, path = path, ""
+    message = _QUOTATION.sub("", message).replace("matching regex", "of the contract's form")
     return root + path.rstrip("`"), message
+
+
+_QUOTATION = re.compile(r" ['\"].*", re.DOTALL)
 
 
 def _not_json(value: bytes) -> Rejected | None:
     """Whether the value is unambiguous JSON: well-formed UTF-8, no NaN, no key twice in an object."""
     try:
-        plain = orjson.loads(value)
+        written = orjson.dumps(orjson.loads(value))
     except orjson.JSONDecodeError:
         return _why_not_json(value)
+    except orjson.JSONEncodeError:
+        return _TOO_DEEP
     # Fast: without escapes and without space before a colon every key ends in `":`, and re-encoding keeps
     # one of each key; the counts differ when a key is twice. Anything unusual takes the exact, slow way.
     usual = b"\\" not in value and not _SPACED_COLON(value)
-    if usual and value.count(b'":') == orjson.dumps(plain).count(b'":'):
+    if usual and value.count(b'":') == written.count(b'":'):
         return None
     return _why_not_json(value)
 
 
 _SPACED_COLON = re.compile(rb'"[ \t\r\n]+:').search
+_TOO_DEEP = Rejected("undecodable", "$", f"the JSON is nested deeper than {MAX_DEPTH}")
 
 
 class _BrokenJsonError(ValueError):
@@ -198,29 +223,44 @@ def _no_constant(_: str) -> None:
 def _why_not_json(value: bytes) -> Rejected | None:
     try:
         text = value.decode()
-        slow_loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-        orjson.loads(value)
     except UnicodeDecodeError:
         return Rejected("contract", "$", "the value is not UTF-8")
+    if _is_too_deep(text):  # before json, whose own limit depends on the caller's stack
+        return _TOO_DEEP
+    try:
+        slow_loads(
+            text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_int=str, parse_float=str
+        )
+        orjson.loads(value)
     except _BrokenJsonError as error:
         return Rejected("contract", "$", str(error))
-    except RecursionError:
-        return Rejected("undecodable", "$", "the JSON is nested too deep")
-    except (JSONDecodeError, orjson.JSONDecodeError) as error:
-        if "depth" in error.msg:
-            return Rejected("undecodable", "$", "the JSON is nested too deep")
-        return Rejected("undecodable", "$", f"not JSON at byte {len(text[: error.pos].encode())}")
-    except ValueError:
-        return Rejected("undecodable", "$", "a number has too many digits")
+    except JSONDecodeError as error:
+        what = "a number is too large" if "infinity" in error.msg else "not JSON"
+        return Rejected("undecodable", "$", f"{what} at byte {len(text[: error.pos].encode())}")
     return None
 
 
-def _with_integral_numbers(raw: bytes, shape: type[EventData]) -> EventData | None:
+def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET(text):
+        bracket = token.group()
+        if bracket in {"[", "{"}:
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif bracket in {"]", "}"}:
+            depth -= 1
+    return False
+
+
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL).finditer
+
+
+def _with_integral_numbers(raw: bytes, shape: type[EventData]) -> EventData:
     """Decode again with 1.0 read as 1: to JSON Schema both are the same integer."""
-    try:
-        return msgspec.convert(_integral(orjson.loads(raw), MAX_NUMBER_DEPTH), shape)
-    except msgspec.ValidationError:
-        return None
+    return msgspec.convert(_integral(orjson.loads(raw), MAX_NUMBER_DEPTH), shape)
 
 
 def _integral(value: Any, depth: int) -> Any:

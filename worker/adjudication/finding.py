@@ -1,21 +1,26 @@
-"""A finding: what one rule found about one line, with the evidence and the place to read it."""
+"""What rules say about a line: a finding to publish, and the effect that it has on the decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+import orjson
 from msgspec import Struct
 
 from worker.adjudication.policy import Adjustment
 
 Verdict: TypeAlias = Literal["met", "not_met", "unknown", "violated", "satisfied"]
-Decision: TypeAlias = Literal["pay", "deny", "pend", "not_reviewed"]
-Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_scope"]
+Effect: TypeAlias = Literal["none", "limit", "pend", "deny"]
+Evidence: TypeAlias = tuple[tuple[str, object], ...]
 
 
 class Finding(Struct, frozen=True):
-    """One rule's word on one line. ``reason`` is one plain sentence in the project's own words."""
+    """One rule's word on one line, as the contract publishes it.
+
+    ``reason`` is one plain sentence in the project's own words; ``encoded`` is the finding's JSON, made
+    once because most findings recur.
+    """
 
     rule: str
     verdict: Verdict
@@ -24,55 +29,41 @@ class Finding(Struct, frozen=True):
     citation: str
     evidence: Mapping[str, object]
     reason: str
+    encoded: bytes
 
 
-class LineDecision(Struct, frozen=True):
-    """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed."""
+class Ruling(NamedTuple):
+    """A finding with its effect: a denial, a pend for facts or for another line, or fewer units."""
 
-    line: int
-    decision: Decision
-    units_allowed: int | None
-    adjustments: tuple[Adjustment, ...]
-    findings: tuple[Finding, ...]
-
-
-class Needed(Struct, frozen=True):
-    """Facts of which any one could settle a pended line."""
-
-    line: int
-    lesion: str | None
-    facts: tuple[str, ...]
+    finding: Finding
+    effect: Effect
+    adjustment: Adjustment | None = None
+    needed: tuple[str, ...] = ()
+    """Facts of which any one could settle a pend; none when it hangs on another line."""
 
 
-class Cause(Struct, frozen=True):
-    """The event that brought about a result."""
+class RuleText(NamedTuple):
+    """Where a rule is written, and the reason codes it denies and pends with."""
 
-    source: str
-    id: str
-    type: str
-
-
-class Basis(Struct, frozen=True):
-    """What was decided by: rules, policies, code sets and history."""
-
-    engine: str
-    policies: Mapping[str, str]
-    code_sets: Mapping[str, str]
-    digest: str
-    history_digest: str
+    policy: str
+    version: str
+    citation: str
+    deny: Adjustment | None
+    pend: Adjustment
 
 
-class Result(Struct, frozen=True):
-    """Data of ``mms.claim.adjudicated.v1``."""
-
-    result_id: str
-    claim_id: str
-    member_id: str
-    revision: int
-    supersedes: str | None
-    outcome: Outcome
-    cause: Cause
-    lines: tuple[LineDecision, ...]
-    documentation_needed: tuple[Needed, ...]
-    basis: Basis
-    input_digest: str
+def find(rule: str, text: RuleText, verdict: Verdict, evidence: Evidence, reason: str) -> Finding:
+    """Make a finding, its JSON included (keys in the contract's order)."""
+    shown = dict(evidence)
+    encoded = orjson.dumps(
+        {
+            "rule": rule,
+            "verdict": verdict,
+            "policy": text.policy,
+            "version": text.version,
+            "citation": text.citation,
+            "evidence": shown,
+            "reason": reason,
+        }
+    )
+    return Finding(rule, verdict, text.policy, text.version, text.citation, shown, reason, encoded)

@@ -1,0 +1,148 @@
+"""The steps composed once: an event and the reference data in, a result or a rejection out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+import orjson
+
+from worker.adjudication.claim import Claim, Event
+from worker.adjudication.codesets import CodeSets
+from worker.adjudication.day import decide_day
+from worker.adjudication.decode import Rejected
+from worker.adjudication.enrich import enrich
+from worker.adjudication.policy import Policies
+from worker.adjudication.result import (
+    Basis,
+    Cause,
+    Result,
+    line_decision,
+    needed,
+    outcome_of,
+)
+from worker.adjudication.rulebook import Rulebook, rulebook_documents
+from worker.adjudication.service import Rank, Service
+
+ENGINE = "0.1.0"
+"""Version of the decision rules and of the result's encoding; raised when a result byte can change."""
+
+RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
+"""Name space of result ids."""
+
+NO_HISTORY = "sha256:" + sha256(b"[]").hexdigest()
+"""Digest of an empty member history."""
+
+
+class Reference:
+    """What claims are decided by: policies and code sets, with what follows from them made once."""
+
+    def __init__(self, policies: Policies, code_sets: CodeSets) -> None:
+        self.policies = policies
+        self.code_sets = code_sets
+        parts = orjson.dumps([ENGINE, policies.digest, code_sets.digest])
+        self.digest = "sha256:" + sha256(parts).hexdigest()
+        """Digest of the rules, the policies and the code sets: equal digests decide alike."""
+        self._by_day: dict[tuple[str, date], Rulebook] = {}
+        self._by_versions: dict[tuple[object, ...], Rulebook] = {}
+        self._bases: dict[tuple[object, ...], Basis] = {}
+
+    def rulebook(self, payer_id: str, day: date) -> Rulebook:
+        """The policies in force for a payer on a day of service."""
+        documents = rulebook_documents(self.policies, payer_id)
+        key = (documents[0].id, day)
+        book = self._by_day.get(key)
+        if book is None:
+            fresh = Rulebook(documents, day)
+            # Days with the same versions share one rulebook, and with it what it remembers.
+            book = self._by_versions.setdefault(fresh.identity, fresh)
+            if len(self._by_day) >= 1 << 14:
+                self._by_day.clear()
+            self._by_day[key] = book
+        return book
+
+    def basis(self, services: list[Service]) -> Basis:
+        """What the claim of these lines is decided by; several releases in force are joined by a plus."""
+        books = tuple(dict.fromkeys(service.book for service in services))
+        releases = tuple(dict.fromkeys(id(service.tables) for service in services))
+        key = (books, releases)
+        basis = self._bases.get(key)
+        if basis is None:
+            basis = Basis(
+                ENGINE,
+                _joined(book.versions for book in books),
+                _joined(service.tables.releases for service in services),
+                self.digest,
+                NO_HISTORY,
+            )
+            if len(self._bases) >= 1 << 14:
+                self._bases.clear()
+            self._bases[key] = basis
+        return basis
+
+
+class Ruled(NamedTuple):
+    """A claim with every ruling on its lines, in line order: what a result is folded from."""
+
+    event: Event
+    claim: Claim
+    services: list[Service]
+
+
+def rule(event: Event, reference: Reference) -> Ruled | Rejected:
+    """Rule on every line of the event's claim; the claim is judged alone, without history."""
+    claim = event.data
+    if not isinstance(claim, Claim) or claim.frequency_code != "1":
+        return Rejected("unknown_claim", "$.claim_id", "no such claim is held: the worker keeps no history")
+    rank = Rank(claim.received_date, claim.claim_id)
+    days: dict[date, list[Service]] = {}
+    for line in claim.lines:
+        day = line.service_date
+        book = reference.rulebook(claim.payer_id, day)
+        tables = reference.code_sets.on(day)
+        days.setdefault(day, []).append(enrich(claim, line, rank, book, tables))
+    for day, services in days.items():
+        decide_day(services, day)
+    lines = {service.line.line: service for services in days.values() for service in services}
+    return Ruled(event, claim, [lines[line.line] for line in claim.lines])
+
+
+def adjudicate(event: Event, reference: Reference) -> Result | Rejected:
+    """Decide an event. The same event, policies and code sets give the same result."""
+    ruled = rule(event, reference)
+    return ruled if isinstance(ruled, Rejected) else _result(ruled, reference)
+
+
+def _result(ruled: Ruled, reference: Reference) -> Result:
+    event, claim, services = ruled
+    basis = reference.basis(services)
+    cause = Cause(event.source, event.id, event.type)
+    revision = 1
+    name = orjson.dumps(
+        [claim.claim_id, revision, event.source, event.id, event.type, basis.digest, basis.history_digest]
+    )
+    return Result(
+        result_id=str(uuid5(RESULTS, name.decode())),
+        claim_id=claim.claim_id,
+        member_id=claim.member_id,
+        revision=revision,
+        supersedes=None,
+        outcome=outcome_of(services),
+        cause=cause,
+        lines=tuple([line_decision(service) for service in services]),
+        documentation_needed=tuple([one for one in map(needed, services) if one is not None]),
+        basis=basis,
+        input_digest=event.digest,
+    )
+
+
+def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
+    """One map of several, the different values of a key joined in order."""
+    found: dict[str, dict[str, None]] = {}
+    for one in maps:
+        for key, value in one.items():
+            found.setdefault(key, {})[value] = None
+    return {key: "+".join(sorted(found[key])) for key in sorted(found)}

@@ -1,0 +1,117 @@
+"""All lines of a member's day, decided together in the one order there is (policy §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from worker.adjudication import bundling, edits, necessity, structure
+from worker.adjudication.service import Service
+from worker.adjudication.structure import Peers
+
+MOHS_ORDER = ("first_stage", "additional_stage", "additional_block")
+
+
+def decide_day(services: list[Service], day: date) -> None:
+    """Rule on every line of a member's day of service, across claims. The rulings are on the services."""
+    services.sort(key=lambda service: service.order)
+    peers = _relation(services)
+    pairs = edits.pairs_of(services, peers, day)
+    _mark_reviewed(services, pairs, peers)
+    asked = [service for service in services if service.reviewed and not _lacks_policy(service)]
+    mohs = [service for service in asked if service.is_mohs]
+    for service in mohs:
+        necessity.rule_on_validity(service)
+    edits.rule_on_duplicates(asked, peers)
+    for role in MOHS_ORDER:
+        group = [service for service in mohs if service.role == role]
+        if group:
+            _decide_mohs(group, peers, pairs)
+    # Lines not reviewed take part: they keep their billed units, and are paid parents.
+    others = [service for service in services if not service.is_mohs]
+    if others:
+        _decide_others(others, peers, pairs)
+
+
+def _relation(services: Sequence[Service]) -> Peers:
+    """The related lines of each line, itself among them: same rendering NPI or billing TIN (policy §0)."""
+    if all(service.claim is services[0].claim for service in services):
+        return lambda _: services
+    related = {id(service): [other for other in services if _related(service, other)] for service in services}
+    return lambda service: related[id(service)]
+
+
+def _related(one: Service, other: Service) -> bool:
+    mine, theirs = one.claim, other.claim
+    if mine is theirs:
+        return True
+    tin = mine.billing_provider.tin
+    if tin is not None and tin == theirs.billing_provider.tin:
+        return True
+    return (
+        mine.rendering_provider is not None
+        and theirs.rendering_provider is not None
+        and mine.rendering_provider.npi == theirs.rendering_provider.npi
+    )
+
+
+def _mark_reviewed(services: Sequence[Service], pairs: Sequence[edits.Pair], peers: Peers) -> None:
+    """A line that no policy names is under review when it stands in a pair or exceeds its units."""
+    for pair in pairs:
+        pair.column_1.reviewed = pair.column_2.reviewed = True
+    for service in services:
+        service.reviewed = service.reviewed or edits.exceeds_units(service, peers)
+
+
+def _lacks_policy(service: Service) -> bool:
+    """Without a policy in force a line pends, and nothing else is asked."""
+    book = service.book
+    if not book.absent:
+        return False
+    reason = "No version of the policy is in force on the date of service."
+    evidence = (("policies", book.absent),)
+    service.record_ruling(book.pended("policy.not-in-force", reason, evidence))
+    return True
+
+
+def _decide_mohs(group: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
+    for service in group:
+        necessity.rule_on_necessity(service)
+        structure.rule_on_component(service)
+        structure.rule_on_site(service)
+    role = group[0].role
+    if role == "first_stage":
+        structure.rule_on_first_stages(group, peers)
+    else:
+        for service in group:
+            structure.rule_on_parent(service, peers, structure.mohs_primaries(service))
+        if role == "additional_stage":
+            structure.rule_on_documented_stages(group, peers)
+        else:
+            structure.rule_on_documented_blocks(group, peers)
+    edits.rule_on_pairs(group, pairs)
+    edits.rule_on_units(group, peers)
+
+
+def _decide_others(group: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
+    asked = [service for service in group if service.reviewed and not service.book.absent]
+    for service in asked:
+        bundling.rule_on_bundle(service, peers)
+    edits.rule_on_pairs(asked, pairs)
+    edits.rule_on_units(asked, peers)
+    for service in _parents_first(asked):
+        add_on = service.tables.add_ons[service.procedure]
+        if add_on.deniable:
+            structure.rule_on_parent(service, peers, add_on.primaries)
+
+
+def _parents_first(group: Sequence[Service]) -> list[Service]:
+    """The add-on lines, those that others add to before the others; a table with a circle still ends."""
+    add_ons = [service for service in group if service.procedure in service.tables.add_ons]
+    present = {service.procedure for service in add_ons}
+    depth: dict[str, int] = dict.fromkeys(present, 0)
+    for _ in present:
+        for service in add_ons:
+            above = service.tables.add_ons[service.procedure].primaries & present - {service.procedure}
+            depth[service.procedure] = max((depth[code] + 1 for code in above), default=0)
+    return sorted(add_ons, key=lambda service: depth[service.procedure])

@@ -1,0 +1,157 @@
+"""Edits across the lines of a day: duplicates, procedure pairs, units a day (policy §4, from NCCI)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from typing import NamedTuple
+
+from worker.adjudication.service import Service, Status
+from worker.adjudication.structure import Peers
+
+OWN_RULES = frozenset({"biopsy", "pathology", "repair"})
+"""Beside a Mohs line these follow the medical policy, not the pair table."""
+
+
+class Pair(NamedTuple):
+    """An edit that applies to two lines of the day; ``bypassed`` when a modifier lets both stand."""
+
+    column_1: Service
+    column_2: Service
+    bypassed: bool
+
+
+def pairs_of(services: Sequence[Service], peers: Peers, day: date) -> list[Pair]:
+    """Every procedure-to-procedure edit between related lines, as billed."""
+    found = []
+    for first in services:
+        table = first.tables.pairs
+        for second in peers(first):
+            if second is first or _follows_medical_policy(first, second):
+                continue
+            indicator = table.indicator(first.procedure, second.procedure, day)
+            if indicator is not None:
+                bypassed = indicator == 1 and (_has_bypass(first) or _has_bypass(second))
+                found.append(Pair(first, second, bypassed))
+    return found
+
+
+def _follows_medical_policy(first: Service, second: Service) -> bool:
+    return (first.is_mohs and second.role in OWN_RULES) or (second.is_mohs and first.role in OWN_RULES)
+
+
+def _has_bypass(service: Service) -> bool:
+    used = service.modifiers & service.tables.bypass_modifiers
+    if used and not service.book.is_em(service.procedure):
+        used -= service.book.em_only_modifiers
+    return bool(used)
+
+
+def rule_on_duplicates(services: Sequence[Service], peers: Peers) -> None:
+    """The same line on an earlier related claim, whatever became of it, makes this one a duplicate."""
+    for service in services:
+        for other in peers(service):
+            if other.claim is not service.claim and other.rank < service.rank and _same(service, other):
+                reason = "An earlier claim bills the same service for the same day and lesion."
+                ruling = service.book.denied("ncci.duplicate", reason, service.reference(other))
+                service.record_ruling(ruling)
+                break
+
+
+def _same(one: Service, other: Service) -> bool:
+    return (
+        one.procedure == other.procedure
+        and one.line.units == other.line.units
+        and one.modifiers == other.modifiers
+        and one.line.lesion == other.line.lesion
+    )
+
+
+def rule_on_pairs(group: Sequence[Service], pairs: Sequence[Pair]) -> None:
+    """Column 2 is not paid beside column 1 unless a modifier bypasses; all of a group at once."""
+    if not pairs:
+        return
+    stood: dict[int, Status] = {id(pair.column_1): pair.column_1.status for pair in pairs}
+    for service in group:
+        against = [pair for pair in pairs if pair.column_2 is service and stood[id(pair.column_1)] != "deny"]
+        if service.status != "deny" and against:
+            _rule_on_column_2(service, against, stood)
+
+
+def _rule_on_column_2(service: Service, against: Sequence[Pair], stood: dict[int, Status]) -> None:
+    book = service.book
+    binding = [pair.column_1 for pair in against if not pair.bypassed]
+    paid = next((other for other in binding if stood[id(other)] == "pay"), None)
+    if paid is not None:
+        reason = "It is not paid on the day of the other service without a modifier that sets it apart."
+        service.record_ruling(book.denied("ncci.pair", reason, service.reference(paid)))
+    elif binding:
+        reason = "It is not paid beside another service of the day, and that one is not decided yet."
+        service.record_ruling(book.pended("ncci.pair", reason, service.reference(binding[0])))
+    else:
+        reason = "A modifier sets it apart from the other service of the day."
+        evidence = service.reference(against[0].column_1)
+        service.record_ruling(book.satisfied("ncci.pair", reason, evidence))
+
+
+def exceeds_units(service: Service, peers: Peers) -> bool:
+    """Whether the billed units of this and related earlier claims are over the limit, before any denial."""
+    mue = service.tables.mue.get(service.procedure)
+    if mue is None:
+        return False
+    if mue.mai == 1:
+        return service.line.units > mue.value
+    billed = sum(
+        other.line.units
+        for other in peers(service)
+        if other.procedure == service.procedure
+        and (other.claim is service.claim or other.rank < service.rank)
+    )
+    return billed > mue.value
+
+
+def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
+    """Units a day stay within the medically unlikely edit; claim after claim, in the order of competition."""
+    for _, lines in groupby(group, key=lambda service: service.rank):
+        standing = [service for service in lines if service.status != "deny" and service.reviewed]
+        # All lines of a claim are judged on how they stood before, none on what becomes of the others here.
+        sums = [(service, *_units_of_day(service, peers)) for service in standing]
+        for service, least, most in sums:
+            _rule_on_sum(service, least, most)
+
+
+def _units_of_day(service: Service, peers: Peers) -> tuple[int, int]:
+    """Fewest and most units that count: own billed ones, the claim's, and those earlier claims keep."""
+    mue = service.tables.mue.get(service.procedure)
+    least = most = service.line.units
+    if mue is None or mue.mai == 1:
+        return least, most
+    for other in peers(service):
+        if other is service or other.procedure != service.procedure or other.status == "deny":
+            continue
+        if other.claim is service.claim:
+            least += 0 if other.status == "pend" else other.line.units
+            most += other.line.units
+        elif other.rank < service.rank:
+            fewest, units = other.kept_units()
+            least += fewest
+            most += units
+    return least, most
+
+
+def _rule_on_sum(service: Service, least: int, most: int) -> None:
+    mue, book = service.tables.mue.get(service.procedure), service.book
+    if mue is None:
+        return
+    counted = least if least > mue.value else most
+    evidence = (("units_counted", counted), ("units_a_day", mue.value), ("mai", mue.mai))
+    if least > mue.value:
+        reason = "More units than are plausible for one patient and day."
+        service.record_ruling(book.denied("ncci.units-per-day", reason, evidence))
+    elif most > mue.value:
+        reason = "Whether the units of the day are plausible depends on a line that is not decided yet."
+        service.record_ruling(book.pended("ncci.units-per-day", reason, evidence))
+    else:
+        reason = "The units are plausible for one patient and day."
+        service.record_ruling(book.satisfied("ncci.units-per-day", reason, evidence))

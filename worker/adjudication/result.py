@@ -1,0 +1,162 @@
+"""Rulings to decision: the only place where precedence lives. And the result, as the contract encodes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import orjson
+from msgspec import Struct
+
+from worker.adjudication.finding import Finding, Ruling
+from worker.adjudication.policy import Adjustment
+from worker.adjudication.service import Service
+
+Decision: TypeAlias = Literal["pay", "deny", "pend", "not_reviewed"]
+Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_scope"]
+
+
+class LineDecision(Struct, frozen=True):
+    """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed."""
+
+    line: int
+    decision: Decision
+    units_allowed: int | None
+    adjustments: tuple[Adjustment, ...]
+    findings: tuple[Finding, ...]
+
+
+class Needed(Struct, frozen=True):
+    """Facts of which any one could settle a pended line."""
+
+    line: int
+    lesion: str | None
+    facts: tuple[str, ...]
+
+
+class Cause(Struct, frozen=True):
+    """The event that brought about a result."""
+
+    source: str
+    id: str
+    type: str
+
+
+class Basis(Struct, frozen=True):
+    """What was decided by: rules, policies, code sets and history."""
+
+    engine: str
+    policies: Mapping[str, str]
+    code_sets: Mapping[str, str]
+    digest: str
+    history_digest: str
+
+
+class Result(Struct, frozen=True):
+    """Data of ``mms.claim.adjudicated.v1``."""
+
+    result_id: str
+    claim_id: str
+    member_id: str
+    revision: int
+    supersedes: str | None
+    outcome: Outcome
+    cause: Cause
+    lines: tuple[LineDecision, ...]
+    documentation_needed: tuple[Needed, ...]
+    basis: Basis
+    input_digest: str
+
+
+def line_decision(service: Service) -> LineDecision:
+    """A line's decision with its determining findings: deny comes before pend, pend before pay."""
+    number = service.line.line
+    if not service.reviewed:
+        return LineDecision(number, "not_reviewed", None, (), ())
+    if service.status == "deny":
+        first = next(ruling for ruling in service.rulings if ruling.effect == "deny")
+        return LineDecision(number, "deny", 0, _adjustments([first]), (first.finding,))
+    if service.status == "pend":
+        open_ = [ruling for ruling in service.rulings if ruling.effect == "pend"]
+        findings = tuple(ruling.finding for ruling in open_)
+        return LineDecision(number, "pend", None, _adjustments(open_), findings)
+    limits = [ruling for ruling in service.rulings if ruling.effect == "limit"]
+    findings = (*_in_favour(service), *(ruling.finding for ruling in limits))
+    return LineDecision(number, "pay", service.units, _adjustments(limits), findings)
+
+
+def _in_favour(service: Service) -> tuple[Finding, ...]:
+    """Why a line is paid: the indications met, or beside Mohs surgery what sets it apart."""
+    if service.indications:
+        return tuple(finding for finding in service.indications if finding.verdict == "met")
+    apart = tuple(
+        ruling.finding
+        for ruling in service.rulings
+        if ruling.effect == "none" and ruling.finding.rule.startswith(("bundling.", "ncci.pair"))
+    )
+    return apart or (service.book.satisfied("ncci.no-edit", "No edit stands against the line.").finding,)
+
+
+def _adjustments(rulings: Sequence[Ruling]) -> tuple[Adjustment, ...]:
+    found = (ruling.adjustment for ruling in rulings if ruling.adjustment is not None)
+    return tuple(dict.fromkeys(found))
+
+
+def needed(service: Service) -> Needed | None:
+    """What records could settle a pended line, or None."""
+    if service.status != "pend" or not service.reviewed:
+        return None
+    facts = dict.fromkeys(fact for ruling in service.rulings for fact in ruling.needed)
+    return Needed(service.line.line, service.lesion, tuple(facts)) if facts else None
+
+
+def outcome_of(services: Sequence[Service]) -> Outcome:
+    """Fold the lines under review; units allowed below units billed make a claim partial (contract)."""
+    reviewed = [service for service in services if service.reviewed]
+    standing = {service.status for service in reviewed}
+    if not standing:
+        return "out_of_scope"
+    if "pend" in standing:
+        return "pend"
+    if standing == {"deny"}:
+        return "deny"
+    whole = all(service.units == service.line.units for service in reviewed)
+    return "pay" if standing == {"pay"} and whole else "partial"
+
+
+def encode(result: Result) -> bytes:
+    """The result as one line of JSON, keys in the contract's order; the same result, the same bytes."""
+    return orjson.dumps(
+        {
+            "result_id": result.result_id,
+            "claim_id": result.claim_id,
+            "member_id": result.member_id,
+            "revision": result.revision,
+            "supersedes": result.supersedes,
+            "outcome": result.outcome,
+            "cause": {"source": result.cause.source, "id": result.cause.id, "type": result.cause.type},
+            "lines": [_line(line) for line in result.lines],
+            "documentation_needed": [
+                {"line": one.line, "lesion": one.lesion, "facts": one.facts}
+                for one in result.documentation_needed
+            ],
+            "basis": {
+                "engine": result.basis.engine,
+                "policies": result.basis.policies,
+                "code_sets": result.basis.code_sets,
+                "digest": result.basis.digest,
+                "history_digest": result.basis.history_digest,
+            },
+            "input_digest": result.input_digest,
+        }
+    )
+
+
+def _line(line: LineDecision) -> dict[str, object]:
+    return {
+        "line": line.line,
+        "decision": line.decision,
+        "units_allowed": line.units_allowed,
+        "adjustments": [{"group": one.group, "carc": one.carc, "rarc": one.rarc} for one in line.adjustments],
+        "findings": [orjson.Fragment(finding.encoded) for finding in line.findings],
+    }

@@ -1,0 +1,85 @@
+"""A billed line on its day of service, enriched, with what the rules have said of it so far."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, NamedTuple, TypeAlias
+
+from worker.adjudication.claim import Claim, Lesion, Line
+from worker.adjudication.codesets import Tables
+from worker.adjudication.facts import Facts
+from worker.adjudication.finding import Finding, Ruling
+from worker.adjudication.rulebook import MOHS_ROLES, Rulebook
+
+Status: TypeAlias = Literal["pay", "pend", "deny"]
+LesionKind: TypeAlias = Literal["named", "own", "any"]
+"""Named; a lesion of its own (59 or XS without a name); or the same as any other (policy §3, "Lesion")."""
+
+
+class Rank(NamedTuple):
+    """Place of a claim in every competition: the earlier keeps its place (policy §6)."""
+
+    received_date: date
+    claim_id: str
+
+
+class Service:
+    """One line under decision. Rules append rulings; ``status`` and ``units`` follow from them.
+
+    ``units`` is what the line keeps if it is paid: billed units until a rule limits them.
+    """
+
+    __slots__ = (
+        "book", "claim", "diagnosis", "facts", "indications", "lesion", "lesion_kind", "line", "modifiers",
+        "order", "procedure", "rank", "record", "reviewed", "role", "rulings", "status", "tables", "units",
+    )  # fmt: skip
+
+    def __init__(self, claim: Claim, line: Line, rank: Rank, book: Rulebook, tables: Tables) -> None:
+        self.claim = claim
+        self.line = line
+        self.rank = rank
+        self.order = (rank, line.line)
+        self.book = book
+        self.tables = tables
+        self.procedure = line.procedure
+        self.modifiers = frozenset(line.modifiers)
+        self.role = book.role(line.procedure)
+        self.lesion: str | None = line.lesion
+        self.lesion_kind: LesionKind = "named" if line.lesion is not None else "any"
+        self.record: Lesion | None = None
+        self.diagnosis = ""
+        self.facts: Facts | None = None
+        self.indications: tuple[Finding, ...] = ()
+        self.reviewed = self.role != "other" or line.procedure in tables.add_ons
+        self.rulings: list[Ruling] = []
+        self.status: Status = "pay"
+        self.units = line.units
+
+    @property
+    def is_mohs(self) -> bool:
+        """Whether the line bills a Mohs stage or block (17311 to 17315)."""
+        return self.role in MOHS_ROLES
+
+    def record_ruling(self, ruling: Ruling) -> None:
+        """Keep a ruling; deny outweighs pend, pend outweighs pay."""
+        self.rulings.append(ruling)
+        if ruling.effect == "deny":
+            self.status = "deny"
+        elif ruling.effect == "pend" and self.status == "pay":
+            self.status = "pend"
+
+    def limit(self, units: int, ruling: Ruling) -> None:
+        """Keep only ``units`` of the billed ones."""
+        self.rulings.append(ruling)
+        self.units = units
+
+    def kept_units(self) -> tuple[int, int]:
+        """Fewest and most units that the line can end with: a pended one may end with none."""
+        if self.status == "deny":
+            return 0, 0
+        return (0 if self.status == "pend" else self.units), self.units
+
+    def reference(self, to: Service) -> tuple[tuple[str, object], ...]:
+        """How evidence names another line: its claim only where that is another claim."""
+        of = (("other_line", to.line.line), ("other_procedure", to.procedure))
+        return of if to.claim is self.claim else (("other_claim", to.claim.claim_id), *of)
