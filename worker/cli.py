@@ -7,7 +7,7 @@ from cyclopts import App
 from worker import __version__
 
 app = App(name="mms-worker", version=__version__, help="Adjudicates claims for Mohs micrographic surgery.")
-app.command("worker.commands.adjudicate:adjudicate", name="adjudicate")
+app.command("worker.commands.adjudicate:adjudicate_file", name="adjudicate")
 app.command("worker.commands.explain:explain", name="explain")
 app.command("worker.commands.run:run", name="run")
 app.command("worker.commands.topics:app", name="topics")

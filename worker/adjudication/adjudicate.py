@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from worker.adjudication.claim import Claim, Event
+from worker.adjudication.claim import Claim, Event, Line
 from worker.adjudication.codesets import CodeSets
 from worker.adjudication.day import decide_day
 from worker.adjudication.decode import Rejected
@@ -98,16 +98,16 @@ def rule(event: Event, reference: Reference) -> Ruled | Rejected:
     if not isinstance(claim, Claim) or claim.frequency_code != "1":
         return Rejected("unknown_claim", "$.claim_id", "no such claim is held: the worker keeps no history")
     rank = Rank(claim.received_date, claim.claim_id)
-    days: dict[date, list[Service]] = {}
+    days: dict[date, list[Line]] = {}
     for line in claim.lines:
-        day = line.service_date
-        book = reference.rulebook(claim.payer_id, day)
-        tables = reference.code_sets.on(day)
-        days.setdefault(day, []).append(enrich(claim, line, rank, book, tables))
-    for day, services in days.items():
+        days.setdefault(line.service_date, []).append(line)
+    ruled: dict[int, Service] = {}
+    for day, lines in days.items():
+        book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
+        services = [enrich(claim, line, rank, book, tables) for line in lines]
         decide_day(services, day)
-    lines = {service.line.line: service for services in days.values() for service in services}
-    return Ruled(event, claim, [lines[line.line] for line in claim.lines])
+        ruled.update((service.line.line, service) for service in services)
+    return Ruled(event, claim, [ruled[line.line] for line in claim.lines])
 
 
 def adjudicate(event: Event, reference: Reference) -> Result | Rejected:

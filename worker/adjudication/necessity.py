@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from worker.adjudication.claim import ANY_SITE
 from worker.adjudication.facts import (
     Facts,
     Truth,
@@ -30,6 +31,14 @@ class Assessment(NamedTuple):
     """Of the policy as a whole: necessary, not necessary, or undetermined with the facts it needs."""
     indications: tuple[Finding, ...]
     """One finding an indication, in the policy's order."""
+
+
+class Judged(NamedTuple):
+    """One indication on one set of facts: whether it is met, its finding, the facts it lacks."""
+
+    met: Truth
+    finding: Finding
+    unknown: tuple[str, ...]
 
 
 def rule_on_validity(service: Service) -> None:
@@ -67,43 +76,47 @@ def rule_on_necessity(service: Service) -> None:
 @lru_cache(maxsize=1 << 16)
 def assess(book: Rulebook, facts: Facts) -> Assessment:
     """Ask every indication of the payer's policy. Any met suffices; unknown is never false."""
-    indications = book.necessity.indications
-    truths = [any_of(truth_of(criterion, facts) for criterion in one.any_of) for one in indications]
-    findings = tuple(
-        _finding(book, one, truth, facts) for one, truth in zip(indications, truths, strict=True)
-    )
-    truth = any_of(truths)
-    asked: Evidence = tuple((fact, evidence_of(fact, facts)) for fact in facts_asked(indications))
+    judged = [_judge(book, one, _facts_for(one, facts)) for one in book.necessity.indications]
+    findings = tuple([finding for _, finding, _ in judged])
+    truth = any_of([met for met, _, _ in judged])
     if truth:
         return Assessment(book.satisfied("necessity.indications", "An indication is met."), findings)
+    asked = tuple((fact, evidence_of(fact, facts)) for fact in facts_asked(book.necessity.indications))
     if truth is False:
         reason = "None of the policy's indications is met by the facts on record."
         return Assessment(book.denied("necessity.indications", reason, asked), findings)
-    needed = tuple(
-        dict.fromkeys(
-            fact
-            for one, known in zip(indications, truths, strict=True)
-            if known is None
-            for fact in _unknown_facts(one, facts)
-        )
-    )
+    needed = tuple(dict.fromkeys(fact for _, _, unknown in judged for fact in unknown))
     reason = "No indication is met yet, and facts are missing of which any one could meet one."
     return Assessment(book.pended("necessity.indications", reason, asked, needed), findings)
 
 
-def _unknown_facts(indication: Indication, facts: Facts) -> list[str]:
-    return [fact_of(item) for item in indication.any_of if truth_of(item, facts) is None]
-
-
-def _finding(book: Rulebook, indication: Indication, truth: Truth, facts: Facts) -> Finding:
-    """The finding of one indication, with the facts that made it so."""
-    shown = [item for item in indication.any_of if truth_of(item, facts) is truth]
-    evidence = [(fact, evidence_of(fact, facts)) for fact in dict.fromkeys(map(fact_of, shown))]
-    if truth is not None and shown:
-        evidence.append(("from", source_of(fact_of(shown[0]), facts)))
+@lru_cache(maxsize=1 << 16)
+def _judge(book: Rulebook, indication: Indication, facts: Facts) -> Judged:
+    """One indication, on the facts that it looks at."""
+    truths = [(criterion, truth_of(criterion, facts)) for criterion in indication.any_of]
+    met = any_of(truth for _, truth in truths)
+    shown = [fact_of(criterion) for criterion, truth in truths if truth is met]
+    evidence = [(fact, evidence_of(fact, facts)) for fact in dict.fromkeys(shown)]
+    if met is not None:
+        evidence.append(("from", source_of(shown[0], facts)))
     rule = f"necessity.{indication.id}"
-    reason = f"{indication.summary}: {_SAYS[truth]}."
-    return find(rule, book.text(rule), VERDICTS[truth], tuple(evidence), reason)
+    reason = f"{indication.summary}: {_SAYS[met]}."
+    finding = find(rule, book.text(rule), VERDICTS[met], tuple(evidence), reason)
+    return Judged(met, finding, tuple(shown) if met is None else ())
+
+
+def _facts_for(indication: Indication, facts: Facts) -> Facts:
+    """The facts with all left out that the indication does not look at, so that few differ."""
+    known = facts._asdict()
+    kept = {fact: known[fact] for fact in _asked_by(indication) if fact != "site"}
+    if "site" in _asked_by(indication):
+        return Facts(facts.sites, facts.sites_from, **kept, implied=facts.implied.intersection(kept))
+    return Facts(ANY_SITE, "diagnosis", **kept, implied=facts.implied.intersection(kept))
+
+
+@lru_cache(maxsize=1 << 10)
+def _asked_by(indication: Indication) -> tuple[str, ...]:
+    return facts_asked((indication,))
 
 
 _SAYS: dict[Truth, str] = {True: "yes", False: "no", None: "not known"}

@@ -30,8 +30,8 @@ class Service:
     """
 
     __slots__ = (
-        "book", "claim", "diagnosis", "facts", "indications", "lesion", "lesion_kind", "line", "modifiers",
-        "order", "procedure", "rank", "record", "reviewed", "role", "rulings", "status", "tables", "units",
+        "book", "claim", "diagnosis", "facts", "indications", "is_mohs", "lesion", "lesion_kind", "line",
+        "modifiers", "order", "procedure", "rank", "record", "reviewed", "role", "rulings", "status", "tables", "units",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, line: Line, rank: Rank, book: Rulebook, tables: Tables) -> None:
@@ -44,6 +44,7 @@ class Service:
         self.procedure = line.procedure
         self.modifiers = frozenset(line.modifiers)
         self.role = book.role(line.procedure)
+        self.is_mohs = self.role in MOHS_ROLES
         self.lesion: str | None = line.lesion
         self.lesion_kind: LesionKind = "named" if line.lesion is not None else "any"
         self.record: Lesion | None = None
@@ -54,11 +55,6 @@ class Service:
         self.rulings: list[Ruling] = []
         self.status: Status = "pay"
         self.units = line.units
-
-    @property
-    def is_mohs(self) -> bool:
-        """Whether the line bills a Mohs stage or block (17311 to 17315)."""
-        return self.role in MOHS_ROLES
 
     def record_ruling(self, ruling: Ruling) -> None:
         """Keep a ruling; deny outweighs pend, pend outweighs pay."""

@@ -1,0 +1,155 @@
+"""``mms-worker explain``: shows a person why a claim was decided as it was."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from worker.adjudication import Reference, Rejected, Result, Ruled, adjudicate, decode, encode, rule
+from worker.adjudication.claim import Claim
+from worker.adjudication.finding import Finding
+from worker.adjudication.service import Service
+from worker.commands.loading import CodesDir, Payers, PoliciesDir, reference_or_exit
+
+STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
+MARKS = {"met": "✓", "satisfied": "✓", "not_met": "✗", "violated": "✗", "unknown": "?"}
+
+
+def explain(
+    file: Annotated[str, Parameter(help="JSON Lines of CloudEvents, or - for standard input.")],
+    *,
+    claim: Annotated[str, Parameter(help="The claim to explain.")],
+    json: Annotated[bool, Parameter(help="Print the result and its trace as JSON.", negative="")] = False,
+    policies_dir: PoliciesDir = None,
+    codes_dir: CodesDir = None,
+    payers: Payers = None,
+) -> None:
+    """Explain a claim: every rule that was asked, its word, its source, and what is missing.
+
+    Exit code 1 when the file has no such claim or its event is rejected, 2 when nothing could be read.
+    """
+    reference = reference_or_exit(policies_dir, codes_dir, payers)
+    found = False
+    for ruled in _rulings_on(file, claim, reference):
+        found = True
+        if json:
+            print(orjson.dumps(trace(ruled, reference), option=orjson.OPT_INDENT_2).decode())
+        else:
+            render(ruled, reference, Console())
+    if not found:
+        print(f"mms-worker: {file}: no event of that claim could be adjudicated", file=sys.stderr)
+        sys.exit(1)
+
+
+def _rulings_on(file: str, claim_id: str, reference: Reference) -> list[Ruled]:
+    """Rule on every submission of the claim in the file; a rejected one is told on standard error."""
+    found = []
+    try:
+        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
+        with source:
+            for number, line in enumerate(source, 1):
+                event = decode(line.rstrip(b"\r\n"))
+                if isinstance(event, Rejected) or event.data.claim_id != claim_id:
+                    continue
+                ruled = rule(event, reference)
+                if isinstance(ruled, Ruled):
+                    found.append(ruled)
+                else:
+                    told = f"line {number}: {ruled.reason} at {ruled.path}: {ruled.message}"
+                    print(told, file=sys.stderr)
+    except OSError as error:
+        print(f"mms-worker: {error.filename or file}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+    return found
+
+
+def trace(ruled: Ruled, reference: Reference) -> dict[str, Any]:
+    """The result with, for every line, all that every rule said: what a result leaves out."""
+    return {
+        "result": orjson.loads(encode(_result(ruled, reference))),
+        "trace": [
+            {
+                "line": service.line.line,
+                "procedure": service.procedure,
+                "diagnosis": service.diagnosis or None,
+                "lesion": service.lesion,
+                "rulings": [
+                    {
+                        **orjson.loads(ruling.finding.encoded),
+                        "effect": ruling.effect,
+                        "needed": ruling.needed,
+                    }
+                    for ruling in service.rulings
+                ],
+                "indications": [orjson.loads(finding.encoded) for finding in service.indications],
+            }
+            for service in ruled.services
+        ],
+    }
+
+
+def _result(ruled: Ruled, reference: Reference) -> Result:
+    result = adjudicate(ruled.event, reference)
+    if isinstance(result, Rejected):
+        raise TypeError("a claim that was ruled on has a result")
+    return result
+
+
+def render(ruled: Ruled, reference: Reference, console: Console) -> None:
+    """Print the claim's decision and the trace of every line."""
+    result = _result(ruled, reference)
+    claim: Claim = ruled.claim
+    console.print()
+    style = STYLES.get(result.outcome, "dim")
+    console.print(
+        f"Claim [bold]{escape(claim.claim_id)}[/]   [{style}]{result.outcome.upper()}[/]", highlight=False
+    )
+    used = ", ".join(f"{name} {version}" for name, version in result.basis.policies.items())
+    console.print(f"decided by {used}", style="dim", highlight=False)
+    for service, decision in zip(ruled.services, result.lines, strict=True):
+        codes = ", ".join(
+            "-".join((one.group, one.carc)) + "".join(f" {rarc}" for rarc in one.rarc)
+            for one in decision.adjustments
+        )
+        style = STYLES.get(decision.decision, "dim")
+        console.print()
+        console.print(
+            f"Line {decision.line}  [bold]{service.procedure}[/] {' '.join(service.line.modifiers)}"
+            f" x{service.line.units}  {service.line.service_date}"
+            f"  [{style}]{decision.decision}[/] {codes}",
+            highlight=False,
+        )
+        _render_rulings(service, console)
+    for one in result.documentation_needed:
+        lesion = f", lesion {escape(one.lesion)}" if one.lesion else ""
+        facts = ", ".join(one.facts)
+        console.print(f"\nLine {one.line}{lesion} could be settled by: [yellow]{facts}[/]", highlight=False)
+
+
+def _render_rulings(service: Service, console: Console) -> None:
+    if not service.reviewed:
+        console.print("  not under review: no policy speaks of it", style="dim")
+        return
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    table.add_column(width=1)
+    table.add_column("rule", style="cyan", no_wrap=True)
+    table.add_column("reason", ratio=1)
+    table.add_column("source", style="dim")
+    for ruling in service.rulings:
+        _add_row(table, ruling.finding)
+        if ruling.finding.rule == "necessity.indications":
+            for finding in service.indications:
+                _add_row(table, finding, indent="  ")
+    console.print(table)
+
+
+def _add_row(table: Table, finding: Finding, indent: str = "") -> None:
+    source = f"{finding.policy} {finding.version}, {finding.citation}"
+    table.add_row(MARKS[finding.verdict], indent + finding.rule, escape(finding.reason), escape(source))

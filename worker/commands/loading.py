@@ -1,0 +1,30 @@
+"""Options that name reference data, and loading it for a command: what does not check ends it with exit 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from worker.adjudication import Reference
+
+PoliciesDir = Annotated[Path | None, Parameter(env_var="MMS_POLICIES_DIR", help="Policy files to use.")]
+CodesDir = Annotated[Path | None, Parameter(env_var="MMS_CODES_DIR", help="Code sets to use.")]
+Payers = Annotated[
+    Path | None, Parameter(env_var="MMS_PAYERS_FILE", help="Which payer uses which necessity policy.")
+]
+
+
+def reference_or_exit(policies_dir: Path | None, codes_dir: Path | None, payers: Path | None) -> Reference:
+    """The reference data, or exit 2 with what is wrong on standard error."""
+    from worker.codes.errors import CodeSetError
+    from worker.policies.catalog import PolicyError
+    from worker.reference import load_reference
+
+    try:
+        return load_reference(policies_dir, codes_dir, payers)
+    except (CodeSetError, PolicyError) as error:
+        print(f"mms-worker: {error}", file=sys.stderr)
+        sys.exit(2)
