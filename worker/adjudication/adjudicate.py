@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from hashlib import sha256
+from hashlib import sha1, sha256
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 
@@ -48,7 +48,7 @@ class Reference:
         """Digest of the rules, the policies and the code sets: equal digests decide alike."""
         self._by_day: dict[tuple[str, date], Rulebook] = {}
         self._by_versions: dict[tuple[object, ...], Rulebook] = {}
-        self._bases: dict[tuple[object, ...], Basis] = {}
+        self._bases: dict[frozenset[tuple[Rulebook, int]], Basis] = {}
 
     def rulebook(self, payer_id: str, day: date) -> Rulebook:
         """The policies in force for a payer on a day of service."""
@@ -66,14 +66,12 @@ class Reference:
 
     def basis(self, services: list[Service]) -> Basis:
         """What the claim of these lines is decided by; several releases in force are joined by a plus."""
-        books = tuple(dict.fromkeys(service.book for service in services))
-        releases = tuple(dict.fromkeys(id(service.tables) for service in services))
-        key = (books, releases)
+        key = frozenset([(service.book, id(service.tables)) for service in services])
         basis = self._bases.get(key)
         if basis is None:
             basis = Basis(
                 ENGINE,
-                _joined(book.versions for book in books),
+                _joined(service.book.versions for service in services),
                 _joined(service.tables.releases for service in services),
                 self.digest,
                 NO_HISTORY,
@@ -92,8 +90,11 @@ class Ruled(NamedTuple):
     services: list[Service]
 
 
-def rule(event: Event, reference: Reference) -> Ruled | Rejected:
-    """Rule on every line of the event's claim; the claim is judged alone, without history."""
+def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled | Rejected:
+    """Rule on every line of the event's claim; the claim is judged alone, without history.
+
+    ``traced`` keeps also the rules that a line passed and no result shows.
+    """
     claim = event.data
     if not isinstance(claim, Claim) or claim.frequency_code != "1":
         return Rejected("unknown_claim", "$.claim_id", "no such claim is held: the worker keeps no history")
@@ -105,6 +106,8 @@ def rule(event: Event, reference: Reference) -> Ruled | Rejected:
     for day, lines in days.items():
         book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
         services = [enrich(claim, line, rank, book, tables) for line in lines]
+        for service in services:
+            service.traced = traced
         decide_day(services, day)
         ruled.update((service.line.line, service) for service in services)
     return Ruled(event, claim, [ruled[line.line] for line in claim.lines])
@@ -125,7 +128,7 @@ def _result(ruled: Ruled, reference: Reference) -> Result:
         [claim.claim_id, revision, event.source, event.id, event.type, basis.digest, basis.history_digest]
     )
     return Result(
-        result_id=str(uuid5(RESULTS, name.decode())),
+        result_id=_uuid5(name),
         claim_id=claim.claim_id,
         member_id=claim.member_id,
         revision=revision,
@@ -137,6 +140,15 @@ def _result(ruled: Ruled, reference: Reference) -> Result:
         basis=basis,
         input_digest=event.digest,
     )
+
+
+def _uuid5(name: bytes) -> str:
+    """A UUIDv5 of the name in the name space of results (RFC 9562, 5.5), without ``uuid``'s overhead."""
+    digest = bytearray(sha1(RESULTS.bytes + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:

@@ -35,7 +35,8 @@ def decide_day(services: list[Service], day: date) -> None:
 
 def _relation(services: Sequence[Service]) -> Peers:
     """The related lines of each line, itself among them: same rendering NPI or billing TIN (policy §0)."""
-    if all(service.claim is services[0].claim for service in services):
+    claim = services[0].claim
+    if all(service.claim is claim for service in services):
         return lambda _: services
     related = {id(service): [other for other in services if _related(service, other)] for service in services}
     return lambda service: related[id(service)]

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
+from worker.adjudication.codesets import Mue
 from worker.adjudication.service import Service, Status
 from worker.adjudication.structure import Peers
 
@@ -113,19 +114,19 @@ def exceeds_units(service: Service, peers: Peers) -> bool:
 
 def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
     """Units a day stay within the medically unlikely edit; claim after claim, in the order of competition."""
-    for _, lines in groupby(group, key=lambda service: service.rank):
-        standing = [service for service in lines if service.status != "deny" and service.reviewed]
+    limited = [(service, service.tables.mue.get(service.procedure)) for service in group]
+    standing = [(service, mue) for service, mue in limited if mue is not None and service.status != "deny"]
+    for _, lines in groupby(standing, key=lambda one: one[0].rank):
         # All lines of a claim are judged on how they stood before, none on what becomes of the others here.
-        sums = [(service, *_units_of_day(service, peers)) for service in standing]
-        for service, least, most in sums:
-            _rule_on_sum(service, least, most)
+        sums = [(service, mue, _units_of_day(service, mue, peers)) for service, mue in lines]
+        for service, mue, (least, most) in sums:
+            _rule_on_sum(service, mue, least, most)
 
 
-def _units_of_day(service: Service, peers: Peers) -> tuple[int, int]:
+def _units_of_day(service: Service, mue: Mue, peers: Peers) -> tuple[int, int]:
     """Fewest and most units that count: own billed ones, the claim's, and those earlier claims keep."""
-    mue = service.tables.mue.get(service.procedure)
     least = most = service.line.units
-    if mue is None or mue.mai == 1:
+    if mue.mai == 1:
         return least, most
     for other in peers(service):
         if other is service or other.procedure != service.procedure or other.status == "deny":
@@ -140,10 +141,8 @@ def _units_of_day(service: Service, peers: Peers) -> tuple[int, int]:
     return least, most
 
 
-def _rule_on_sum(service: Service, least: int, most: int) -> None:
-    mue, book = service.tables.mue.get(service.procedure), service.book
-    if mue is None:
-        return
+def _rule_on_sum(service: Service, mue: Mue, least: int, most: int) -> None:
+    book = service.book
     counted = least if least > mue.value else most
     evidence = (("units_counted", counted), ("units_a_day", mue.value), ("mai", mue.mai))
     if least > mue.value:
@@ -153,5 +152,4 @@ def _rule_on_sum(service: Service, least: int, most: int) -> None:
         reason = "Whether the units of the day are plausible depends on a line that is not decided yet."
         service.record_ruling(book.pended("ncci.units-per-day", reason, evidence))
     else:
-        reason = "The units are plausible for one patient and day."
-        service.record_ruling(book.satisfied("ncci.units-per-day", reason, evidence))
+        service.note("ncci.units-per-day", "The units are plausible for one patient and day.", evidence)

@@ -18,8 +18,8 @@ Evidence: TypeAlias = tuple[tuple[str, object], ...]
 class Finding(Struct, frozen=True):
     """One rule's word on one line, as the contract publishes it.
 
-    ``reason`` is one plain sentence in the project's own words; ``encoded`` is the finding's JSON, made
-    once because most findings recur.
+    ``reason`` is one plain sentence in the project's own words; ``encoded`` is the finding's JSON as a
+    fragment for the encoder, made once because most findings recur.
     """
 
     rule: str
@@ -29,7 +29,7 @@ class Finding(Struct, frozen=True):
     citation: str
     evidence: Mapping[str, object]
     reason: str
-    encoded: bytes
+    encoded: orjson.Fragment
 
 
 class Ruling(NamedTuple):
@@ -66,4 +66,6 @@ def find(rule: str, text: RuleText, verdict: Verdict, evidence: Evidence, reason
             "reason": reason,
         }
     )
-    return Finding(rule, verdict, text.policy, text.version, text.citation, shown, reason, encoded)
+    return Finding(
+        rule, verdict, text.policy, text.version, text.citation, shown, reason, orjson.Fragment(encoded)
+    )

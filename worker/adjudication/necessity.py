@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
-from worker.adjudication.claim import ANY_SITE
 from worker.adjudication.facts import (
     Facts,
     Truth,
@@ -18,7 +18,7 @@ from worker.adjudication.facts import (
 )
 from worker.adjudication.finding import Evidence, Finding, Ruling, Verdict, find
 from worker.adjudication.policy import Indication
-from worker.adjudication.rulebook import Rulebook
+from worker.adjudication.rulebook import MEMO_LIMIT, Rulebook
 from worker.adjudication.service import Service
 
 VERDICTS: dict[Truth, Verdict] = {True: "met", False: "not_met", None: "unknown"}
@@ -31,6 +31,8 @@ class Assessment(NamedTuple):
     """Of the policy as a whole: necessary, not necessary, or undetermined with the facts it needs."""
     indications: tuple[Finding, ...]
     """One finding an indication, in the policy's order."""
+    met: tuple[Finding, ...]
+    """Those that are met."""
 
 
 class Judged(NamedTuple):
@@ -70,53 +72,67 @@ def rule_on_necessity(service: Service) -> None:
         service.record_ruling(book.pended("documentation.conflict", reason, evidence, ("site",)))
     assessment = assess(book, facts)
     service.indications = assessment.indications
-    service.record_ruling(assessment.ruling)
+    service.met = assessment.met
+    if service.traced or assessment.ruling.effect != "none":
+        service.record_ruling(assessment.ruling)
 
 
-@lru_cache(maxsize=1 << 16)
 def assess(book: Rulebook, facts: Facts) -> Assessment:
     """Ask every indication of the payer's policy. Any met suffices; unknown is never false."""
-    judged = [_judge(book, one, _facts_for(one, facts)) for one in book.necessity.indications]
+    judged = [question.ask(facts) for question in _questions(book)]
     findings = tuple([finding for _, finding, _ in judged])
     truth = any_of([met for met, _, _ in judged])
     if truth:
-        return Assessment(book.satisfied("necessity.indications", "An indication is met."), findings)
+        met = tuple([finding for known, finding, _ in judged if known])
+        return Assessment(book.satisfied("necessity.indications", "An indication is met."), findings, met)
     asked = tuple((fact, evidence_of(fact, facts)) for fact in facts_asked(book.necessity.indications))
     if truth is False:
         reason = "None of the policy's indications is met by the facts on record."
-        return Assessment(book.denied("necessity.indications", reason, asked), findings)
+        return Assessment(book.denied("necessity.indications", reason, asked), findings, ())
     needed = tuple(dict.fromkeys(fact for _, _, unknown in judged for fact in unknown))
     reason = "No indication is met yet, and facts are missing of which any one could meet one."
-    return Assessment(book.pended("necessity.indications", reason, asked, needed), findings)
+    return Assessment(book.pended("necessity.indications", reason, asked, needed), findings, ())
 
 
-@lru_cache(maxsize=1 << 16)
-def _judge(book: Rulebook, indication: Indication, facts: Facts) -> Judged:
-    """One indication, on the facts that it looks at."""
-    truths = [(criterion, truth_of(criterion, facts)) for criterion in indication.any_of]
-    met = any_of(truth for _, truth in truths)
-    shown = [fact_of(criterion) for criterion, truth in truths if truth is met]
-    evidence = [(fact, evidence_of(fact, facts)) for fact in dict.fromkeys(shown)]
-    if met is not None:
-        evidence.append(("from", source_of(shown[0], facts)))
-    rule = f"necessity.{indication.id}"
-    reason = f"{indication.summary}: {_SAYS[met]}."
-    finding = find(rule, book.text(rule), VERDICTS[met], tuple(evidence), reason)
-    return Judged(met, finding, tuple(shown) if met is None else ())
+class Question:
+    """One indication of one rulebook. It looks at few facts, so it remembers what it said of them."""
 
+    def __init__(self, book: Rulebook, indication: Indication) -> None:
+        self._book = book
+        self._indication = indication
+        asked = set(facts_asked((indication,)))
+        if "site" in asked:
+            asked |= {"sites", "sites_from"}
+        looked_at = [i for i, name in enumerate(Facts._fields) if name in asked or name == "implied"]
+        self._look_at = itemgetter(*looked_at)
+        self._said: dict[tuple[object, ...], Judged] = {}
 
-def _facts_for(indication: Indication, facts: Facts) -> Facts:
-    """The facts with all left out that the indication does not look at, so that few differ."""
-    known = facts._asdict()
-    kept = {fact: known[fact] for fact in _asked_by(indication) if fact != "site"}
-    if "site" in _asked_by(indication):
-        return Facts(facts.sites, facts.sites_from, **kept, implied=facts.implied.intersection(kept))
-    return Facts(ANY_SITE, "diagnosis", **kept, implied=facts.implied.intersection(kept))
+    def ask(self, facts: Facts) -> Judged:
+        """Whether the facts meet the indication."""
+        seen = self._look_at(facts)
+        judged = self._said.get(seen)
+        if judged is None:
+            if len(self._said) >= MEMO_LIMIT:
+                self._said.clear()
+            judged = self._said[seen] = self._judge(facts)
+        return judged
+
+    def _judge(self, facts: Facts) -> Judged:
+        truths = [(criterion, truth_of(criterion, facts)) for criterion in self._indication.any_of]
+        met = any_of(truth for _, truth in truths)
+        shown = [fact_of(criterion) for criterion, truth in truths if truth is met]
+        evidence = [(fact, evidence_of(fact, facts)) for fact in dict.fromkeys(shown)]
+        if met is not None:
+            evidence.append(("from", source_of(shown[0], facts)))
+        rule = f"necessity.{self._indication.id}"
+        reason = f"{self._indication.summary}: {_SAYS[met]}."
+        finding = find(rule, self._book.text(rule), VERDICTS[met], tuple(evidence), reason)
+        return Judged(met, finding, tuple(shown) if met is None else ())
 
 
 @lru_cache(maxsize=1 << 10)
-def _asked_by(indication: Indication) -> tuple[str, ...]:
-    return facts_asked((indication,))
+def _questions(book: Rulebook) -> tuple[Question, ...]:
+    return tuple(Question(book, indication) for indication in book.necessity.indications)
 
 
 _SAYS: dict[Truth, str] = {True: "yes", False: "no", None: "not known"}

@@ -87,8 +87,8 @@ def line_decision(service: Service) -> LineDecision:
 
 def _in_favour(service: Service) -> tuple[Finding, ...]:
     """Why a line is paid: the indications met, or beside Mohs surgery what sets it apart."""
-    if service.indications:
-        return tuple(finding for finding in service.indications if finding.verdict == "met")
+    if service.met:
+        return service.met
     apart = tuple(
         ruling.finding
         for ruling in service.rulings
@@ -158,5 +158,5 @@ def _line(line: LineDecision) -> dict[str, object]:
         "decision": line.decision,
         "units_allowed": line.units_allowed,
         "adjustments": [{"group": one.group, "carc": one.carc, "rarc": one.rarc} for one in line.adjustments],
-        "findings": [orjson.Fragment(finding.encoded) for finding in line.findings],
+        "findings": [finding.encoded for finding in line.findings],
     }

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from worker.adjudication.claim import Claim, Lesion, Line
 from worker.adjudication.codesets import Tables
 from worker.adjudication.facts import Facts
-from worker.adjudication.finding import Finding, Ruling
+from worker.adjudication.finding import Evidence, Finding, Ruling
 from worker.adjudication.rulebook import MOHS_ROLES, Rulebook
 
 Status: TypeAlias = Literal["pay", "pend", "deny"]
@@ -26,12 +26,15 @@ class Rank(NamedTuple):
 class Service:
     """One line under decision. Rules append rulings; ``status`` and ``units`` follow from them.
 
-    ``units`` is what the line keeps if it is paid: billed units until a rule limits them.
+    ``units`` is what the line keeps if it is paid: billed units until a rule limits them. ``indications``
+    holds a finding for each indication asked, ``met`` those that are met. A ``traced`` service also keeps
+    what a result leaves out, for people who ask why.
     """
 
     __slots__ = (
         "book", "claim", "diagnosis", "facts", "indications", "is_mohs", "lesion", "lesion_kind", "line",
-        "modifiers", "order", "procedure", "rank", "record", "reviewed", "role", "rulings", "status", "tables", "units",
+        "met", "modifiers", "order", "procedure", "rank", "record", "reviewed", "role", "rulings",
+        "status", "tables", "traced", "units",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, line: Line, rank: Rank, book: Rulebook, tables: Tables) -> None:
@@ -51,8 +54,10 @@ class Service:
         self.diagnosis = ""
         self.facts: Facts | None = None
         self.indications: tuple[Finding, ...] = ()
+        self.met: tuple[Finding, ...] = ()
         self.reviewed = self.role != "other" or line.procedure in tables.add_ons
         self.rulings: list[Ruling] = []
+        self.traced = False
         self.status: Status = "pay"
         self.units = line.units
 
@@ -63,6 +68,11 @@ class Service:
             self.status = "deny"
         elif ruling.effect == "pend" and self.status == "pay":
             self.status = "pend"
+
+    def note(self, rule: str, reason: str, evidence: Evidence = ()) -> None:
+        """Keep, when traced, that a rule was asked and the line stands: no result shows it."""
+        if self.traced:
+            self.rulings.append(self.book.satisfied(rule, reason, evidence))
 
     def limit(self, units: int, ruling: Ruling) -> None:
         """Keep only ``units`` of the billed ones."""
@@ -75,7 +85,7 @@ class Service:
             return 0, 0
         return (0 if self.status == "pend" else self.units), self.units
 
-    def reference(self, to: Service) -> tuple[tuple[str, object], ...]:
+    def reference(self, to: Service) -> Evidence:
         """How evidence names another line: its claim only where that is another claim."""
         of = (("other_line", to.line.line), ("other_procedure", to.procedure))
         return of if to.claim is self.claim else (("other_claim", to.claim.claim_id), *of)

@@ -13,6 +13,8 @@ from worker.adjudication.claim import Lesion
 from worker.adjudication.facts import among
 from worker.adjudication.service import Service
 
+FITS = "The code fits the site."
+
 Peers: TypeAlias = Callable[[Service], Sequence[Service]]
 
 
@@ -38,8 +40,9 @@ def rule_on_site(service: Service) -> None:
     evidence = (("site", shown),)
     if service.procedure in book.structure.peripheral_procedures:
         if peripheral:
-            ruling = book.satisfied("structure.site-code", "The code fits the site.", evidence)
-        elif central:
+            service.note("structure.site-code", FITS, evidence)
+            return
+        if central:
             reason = "The site belongs to the codes for head, neck, hands, feet and genitalia."
             ruling = book.denied("structure.site-code", reason, evidence)
         else:
@@ -57,11 +60,13 @@ def _rule_on_central_code(
     involved = service.record.direct_involvement if service.record else None
     shown = (*evidence, ("direct_involvement", involved))
     if central:
-        ruling = book.satisfied("structure.site-code", "The code fits the site.", evidence)
-    elif involved:
+        service.note("structure.site-code", FITS, evidence)
+        return
+    if involved:
         reason = "The surgery directly involved a deep structure, so the code fits any site."
-        ruling = book.satisfied("structure.site-code", reason, shown)
-    elif not peripheral:
+        service.note("structure.site-code", reason, shown)
+        return
+    if not peripheral:
         reason = "Whether the code fits depends on a site or an involvement that is not known."
         ruling = book.pended("structure.site-code", reason, shown, ("site", "direct_involvement"))
     elif involved is None:
@@ -88,8 +93,7 @@ def rule_on_parent(service: Service, peers: Peers, primaries: frozenset[str]) ->
     standing = {parent.status: parent for parent in reversed(parents)}
     if "pay" in standing:
         evidence = service.reference(standing["pay"])
-        reason = "The service that it adds to is paid."
-        service.record_ruling(book.satisfied("structure.parent-absent", reason, evidence))
+        service.note("structure.parent-absent", "The service that it adds to is paid.", evidence)
     elif "pend" in standing:
         evidence = service.reference(standing["pend"])
         reason = "The service that it adds to is not decided yet."
@@ -220,4 +224,4 @@ def _allow(service: Service, least: int, most: int, documented: int, rule: str) 
         reason = "More units are billed than the records leave."
         service.limit(most, book.limited(rule, reason, evidence))
     else:
-        service.record_ruling(book.satisfied(rule, "The records bear out the units.", evidence))
+        service.note(rule, "The records bear out the units.", evidence)

@@ -58,7 +58,7 @@ def _rulings_on(file: str, claim_id: str, reference: Reference) -> list[Ruled]:
                 event = decode(line.rstrip(b"\r\n"))
                 if isinstance(event, Rejected) or event.data.claim_id != claim_id:
                     continue
-                ruled = rule(event, reference)
+                ruled = rule(event, reference, traced=True)
                 if isinstance(ruled, Ruled):
                     found.append(ruled)
                 else:
@@ -82,13 +82,13 @@ def trace(ruled: Ruled, reference: Reference) -> dict[str, Any]:
                 "lesion": service.lesion,
                 "rulings": [
                     {
-                        **orjson.loads(ruling.finding.encoded),
+                        **orjson.loads(orjson.dumps(ruling.finding.encoded)),
                         "effect": ruling.effect,
                         "needed": ruling.needed,
                     }
                     for ruling in service.rulings
                 ],
-                "indications": [orjson.loads(finding.encoded) for finding in service.indications],
+                "indications": [finding.encoded for finding in service.indications],
             }
             for service in ruled.services
         ],
