@@ -3,7 +3,7 @@
 decode  ->  enrich  ->  necessity, structure, bundling, edits (a day at a time)  ->  result  ->  encode
 """
 
-from worker.adjudication.adjudicate import ENGINE, Reference, Ruled, adjudicate, rule
+from worker.adjudication.decide import ENGINE, Reference, Ruled, adjudicate, rule
 from worker.adjudication.decode import Rejected, decode
 from worker.adjudication.result import Result, encode
 

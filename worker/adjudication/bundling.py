@@ -52,11 +52,12 @@ def _rule_beside_mohs(
         )
         service.record_ruling(book.denied(rule, reason, service.reference(denying)))
         return
-    lacking = next((one for one, seen in against if seen == "undocumented" and one.status == "pay"), None)
+    # Records of the other lesion settle it whichever way that Mohs line ends, so they are asked for.
+    lacking = next((other for other, seen in against if seen == "undocumented"), None)
     if lacking is not None:
         reason = "The modifier says that it is for another lesion, and the records do not show one."
         service.record_ruling(book.pended(rule, reason, service.reference(lacking), ("site",)))
-    waiting = next((other for other, _ in against if other.status == "pend"), None)
+    waiting = next((other for other, seen in against if seen == "same"), None)
     if waiting is not None:
         reason = "Whether it belongs to the Mohs service depends on a line that is not decided yet."
         service.record_ruling(book.pended(rule, reason, service.reference(waiting)))

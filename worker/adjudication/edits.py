@@ -116,6 +116,8 @@ def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
     """Units a day stay within the medically unlikely edit; claim after claim, in the order of competition."""
     limited = [(service, service.tables.mue.get(service.procedure)) for service in group]
     standing = [(service, mue) for service, mue in limited if mue is not None and service.status != "deny"]
+    if not standing:
+        return
     for _, lines in groupby(standing, key=lambda one: one[0].rank):
         # All lines of a claim are judged on how they stood before, none on what becomes of the others here.
         sums = [(service, mue, _units_of_day(service, mue, peers)) for service, mue in lines]

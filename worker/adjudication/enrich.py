@@ -73,7 +73,6 @@ def _facts(service: Service) -> Facts:
     return Facts(
         sites,
         sites_from,
-        record.diameter_cm,
         record.borders,
         record.recurrent,
         record.incompletely_excised,
@@ -83,6 +82,7 @@ def _facts(service: Service) -> Facts:
         True if "immunosuppressed" in implied else immunosuppressed,
         record.histology,
         implied,
+        record.diameter_cm,
     )
 
 

@@ -41,7 +41,6 @@ class Facts(NamedTuple):
 
     sites: frozenset[str]
     sites_from: Source
-    diameter_cm: str | None = None
     borders: str | None = None
     recurrent: bool | None = None
     incompletely_excised: bool | None = None
@@ -52,6 +51,8 @@ class Facts(NamedTuple):
     histology: tuple[str, ...] | None = None
     implied: frozenset[str] = frozenset()
     """The facts that a supporting diagnosis gave, not the records."""
+    diameter_cm: str | None = None
+    """Last, because it takes far more values than the others together: see ``necessity.assess``."""
 
 
 def among(sites: frozenset[str], wanted: frozenset[str]) -> Truth:

@@ -81,6 +81,8 @@ def line_decision(service: Service) -> LineDecision:
         findings = tuple(ruling.finding for ruling in open_)
         return LineDecision(number, "pend", None, _adjustments(open_), findings)
     limits = [ruling for ruling in service.rulings if ruling.effect == "limit"]
+    if not limits:
+        return LineDecision(number, "pay", service.units, (), _in_favour(service))
     findings = (*_in_favour(service), *(ruling.finding for ruling in limits))
     return LineDecision(number, "pay", service.units, _adjustments(limits), findings)
 
@@ -112,16 +114,17 @@ def needed(service: Service) -> Needed | None:
 
 def outcome_of(services: Sequence[Service]) -> Outcome:
     """Fold the lines under review; units allowed below units billed make a claim partial (contract)."""
-    reviewed = [service for service in services if service.reviewed]
-    standing = {service.status for service in reviewed}
+    standing = {service.status for service in services if service.reviewed}
     if not standing:
         return "out_of_scope"
     if "pend" in standing:
         return "pend"
-    if standing == {"deny"}:
+    if len(standing) > 1:
+        return "partial"
+    if "deny" in standing:
         return "deny"
-    whole = all(service.units == service.line.units for service in reviewed)
-    return "pay" if standing == {"pay"} and whole else "partial"
+    limited = [service for service in services if service.reviewed and service.units < service.line.units]
+    return "partial" if limited else "pay"
 
 
 def encode(result: Result) -> bytes:

@@ -118,6 +118,17 @@ def mohs_primaries(service: Service) -> frozenset[str]:
 
 def rule_on_first_stages(group: Sequence[Service], peers: Peers) -> None:
     """One first stage a lesion; a second one of the same code says by its modifier that it is another."""
+    if len(group) > 1:
+        _rule_on_same_lesion(group, peers)
+        _rule_on_distinct_lesions(group, peers)
+    for service in _standing(group):
+        if service.lesion is not None and service.units > 1:
+            evidence = (("units_billed", service.units), ("units_allowed", 1))
+            reason = "A lesion has one first stage."
+            service.limit(1, service.book.limited("structure.first-stage-units", reason, evidence))
+
+
+def _rule_on_same_lesion(group: Sequence[Service], peers: Peers) -> None:
     for service in _standing(group):
         earlier = [
             other
@@ -126,6 +137,9 @@ def rule_on_first_stages(group: Sequence[Service], peers: Peers) -> None:
         ]
         reason = "The first stage of this lesion is billed already."
         _yield_to(service, earlier, "structure.same-lesion", reason)
+
+
+def _rule_on_distinct_lesions(group: Sequence[Service], peers: Peers) -> None:
     for service in _standing(group):
         if not service.modifiers.isdisjoint(service.book.distinct_modifiers):
             continue
@@ -137,11 +151,6 @@ def rule_on_first_stages(group: Sequence[Service], peers: Peers) -> None:
         ]
         reason = "A second first stage with the same code needs a modifier that tells the lesions apart."
         _yield_to(service, earlier, "structure.distinct-lesion-modifier", reason)
-    for service in _standing(group):
-        if service.lesion is not None and service.units > 1:
-            evidence = (("units_billed", service.units), ("units_allowed", 1))
-            reason = "A lesion has one first stage."
-            service.limit(1, service.book.limited("structure.first-stage-units", reason, evidence))
 
 
 def _yield_to(service: Service, earlier: Sequence[Service], rule: str, reason: str) -> None:
