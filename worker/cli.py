@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from cyclopts import App
 
 from worker import __version__
@@ -18,4 +21,8 @@ app.command("worker.commands.devkit:app", name="devkit")
 
 def main() -> None:
     """Entry point of ``mms-worker``."""
-    app()
+    try:
+        app()
+    except BrokenPipeError:
+        # Whoever read our output has had enough; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -56,8 +55,7 @@ def adjudicate_file(
                 _tell(letters, number, line, rejection)
             results.flush()
     except BrokenPipeError:
-        # Whoever read the results has gone; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
     except OSError as error:
         print(f"mms-worker: {error.filename or file}: {error.strerror}", file=sys.stderr)
         sys.exit(2)

@@ -141,7 +141,6 @@ def _render_rulings(service: Service, console: Console) -> None:
     table.add_column(width=1)
     table.add_column("rule", style="cyan", no_wrap=True)
     table.add_column("reason", ratio=1)
-    table.add_column("source", style="dim")
     for ruling in service.rulings:
         _add_row(table, ruling.finding)
         if ruling.finding.rule == "necessity.indications":
@@ -152,4 +151,5 @@ def _render_rulings(service: Service, console: Console) -> None:
 
 def _add_row(table: Table, finding: Finding, indent: str = "") -> None:
     source = f"{finding.policy} {finding.version}, {finding.citation}"
-    table.add_row(MARKS[finding.verdict], indent + finding.rule, escape(finding.reason), escape(source))
+    told = f"{escape(finding.reason)} [dim]({escape(source)})[/]"
+    table.add_row(MARKS[finding.verdict], indent + finding.rule, told)
