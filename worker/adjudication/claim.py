@@ -17,7 +17,7 @@ Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
 Money: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,2})?" + END)]
 Centimetres: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?" + END)]
 Procedure: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Z]{5}" + END)]
-Diagnosis: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?" + END)]
+Diagnosis: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?" + END)]
 Modifier: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Z]{2}" + END)]
 FrequencyCode: TypeAlias = Literal["1", "7", "8"]
 

@@ -1,0 +1,19 @@
+"""The one way in which a code-set file is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class CodeSetError(Exception):
+    """A code-set file does not check: which file, which line, and why.
+
+    ``line`` counts from 1 and is None when the fault is of the whole file or directory. The message is
+    ``file:line: reason``, fit to be shown to a user as it is.
+    """
+
+    def __init__(self, file: Path, line: int | None, reason: str) -> None:
+        self.file = file
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{file}:{line}: {reason}" if line is not None else f"{file}: {reason}")

@@ -1,0 +1,124 @@
+"""Brings a publisher's release into a code directory: all of it, or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from worker.codes.errors import CodeSetError
+from worker.codes.publishers.draft import Draft
+from worker.codes.publishers.icd10cm_order import read_icd10cm_order
+from worker.codes.publishers.ncci_aoc import read_ncci_aoc
+from worker.codes.publishers.ncci_mue import read_ncci_mue
+from worker.codes.publishers.ncci_ptp import read_ncci_ptp
+from worker.codes.releases import PACKAGE_DATA, path_of, releases_of
+from worker.codes.sets import CodeSet
+
+PUBLISHERS: Mapping[str, Callable[[list[Path]], Draft]] = {
+    "ncci-ptp": read_ncci_ptp,
+    "ncci-mue": read_ncci_mue,
+    "ncci-aoc": read_ncci_aoc,
+    "icd10cm": read_icd10cm_order,
+}
+"""Kind of import to the reader of its publisher's format."""
+
+
+class ImportRefusedError(Exception):
+    """The files are in order, but more must be said to import them: the message says what."""
+
+
+class Imported(NamedTuple):
+    """What an import has written."""
+
+    code_set: str
+    release: str
+    effective: date
+    rows: int
+    file: Path
+    replaced: bool
+
+
+def import_release(
+    kind: str,
+    files: list[Path],
+    directory: Path | None = None,
+    *,
+    effective: date | None = None,
+    release: str | None = None,
+    replace: bool = False,
+) -> Imported:
+    """Writes the release that ``files`` hold into ``directory``, by default the package's own data.
+
+    A directory that does not exist, or is empty, becomes a copy of the package's data first, so that it is
+    complete. ``effective`` and ``release`` override what the files' names say. Raises ``CodeSetError`` for a
+    file that does not check and ``ImportRefusedError`` when the release is there already and ``replace`` is
+    not given, or when neither name nor argument tells which release it is; nothing is changed then.
+    """
+    target = directory or PACKAGE_DATA
+    draft = PUBLISHERS[kind](files)
+    starts, name = _identity(draft, effective, release)
+    rows = len(draft.code_set.parse(draft.text, files[0]))
+    path = path_of(draft.code_set, starts, name, target)
+    try:
+        new = not target.exists() or not any(target.iterdir())
+        there = PACKAGE_DATA if new else target
+        replaced = _refuse_clash(draft.code_set, (starts, name), there, replace=replace)
+        if new:
+            shutil.copytree(PACKAGE_DATA, target, dirs_exist_ok=True)
+        _write(path, draft.text)
+    except OSError as error:
+        raise CodeSetError(path, None, f"cannot be written: {error.strerror}") from error
+    return Imported(draft.code_set.name, name, starts, rows, path, replaced)
+
+
+def _identity(draft: Draft, effective: date | None, release: str | None) -> tuple[date, str]:
+    starts = effective or draft.effective
+    if starts is None:
+        raise ImportRefusedError("the file's name does not tell from when it is in force: give --effective")
+    name = release or draft.name
+    if release is None and effective is not None and effective != draft.effective and draft.name is not None:
+        name = f"{draft.name}-{effective.isoformat()}"
+    if name is None:
+        raise ImportRefusedError("the file's name does not tell which release it is: give --release")
+    return starts, name
+
+
+def _refuse_clash(code_set: CodeSet[Any], new: tuple[date, str], directory: Path, *, replace: bool) -> bool:
+    """Whether the same release is there and may be replaced; another of its date or name is refused."""
+    if not (directory / code_set.name).is_dir():
+        return False
+    for there in releases_of(code_set, directory):
+        if (there.effective, there.name) == new:
+            if not replace:
+                raise ImportRefusedError(
+                    f"{there.path.name} is there already: give --replace to write it anew"
+                )
+            return True
+        if there.effective == new[0] or there.name == new[1]:
+            raise ImportRefusedError(
+                f"{there.path.name} is there already, of the same date or name: give --effective or --release"
+            )
+    return False
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none: written beside its place and renamed into it."""
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="ascii", newline="\n", dir=path.parent, prefix=".", delete=False
+    ) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            unfinished.chmod(0o644)
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
