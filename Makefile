@@ -1,0 +1,85 @@
+# Everything a developer does here, each by one word; `make help` lists them. The only thing that must be there
+# already is a python3 of the version that pyproject.toml asks for. Java 17 and Maven make the broker a real one.
+
+PYTHON ?= python3
+# A uv older than this cannot read the lock file; the pinned one comes into build/ where there is none.
+UV_OLDEST := 0.9.0
+UV_PINNED := 0.13.9
+
+# Trust what the machine trusts, as companies with a proxy of their own need it (the second is the older name).
+export UV_SYSTEM_CERTS ?= true
+export UV_NATIVE_TLS ?= true
+
+BIN := .venv/bin
+READY := .venv/.synced
+TOOLS := build/tools
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) ## Show the worker at work: broker, worker, claims, results (KEEP=1: stay up until Ctrl-C)
+	@$(BIN)/mms-worker devkit demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: $(READY) ## Run every test, on a real Kafka where there are Java and Maven (ARGS="-k word": some of them)
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: lint types purity ## Run what looks at the code without running it: lint, types, purity
+
+.PHONY: lint
+lint: $(READY) ## Check format and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: $(READY) ## Check types
+	$(BIN)/mypy
+
+.PHONY: purity
+purity: $(READY) ## Check that decisions are pure and imports go one way
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_purity.py
+
+.PHONY: fmt
+fmt: $(READY) ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(READY) ## Measure speed, memory and start-up; prints, never fails on a number
+	$(BIN)/python -m tests.bench.adjudicate
+	$(BIN)/python -m tests.bench.startup
+
+.PHONY: goldens
+goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference
+	$(BIN)/python -m tests.contract.write_goldens
+
+.PHONY: kafka-jars
+kafka-jars: $(READY) ## Fetch Apache Kafka's jars, once
+	@$(BIN)/mms-worker devkit jars
+
+.PHONY: env
+env: $(READY) ## Make .venv as the lock file says
+
+.PHONY: clean
+clean: ## Remove what was built, fetched or cached
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find worker tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The uv of the PATH if it is new enough, else a pinned one in an environment of its own.
+$(READY): pyproject.toml uv.lock
+	@uv=uv; \
+	found=$$(uv --version 2>/dev/null | cut -d ' ' -f 2); \
+	if [ "$$(printf '%s\n' $(UV_OLDEST) "$$found" | sort -V | tail -n 1)" != "$$found" ]; then \
+	    uv=$(TOOLS)/bin/uv; \
+	    echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"; \
+	    $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED) || exit; \
+	fi; \
+	$$uv sync --frozen --quiet
+	@touch $@
