@@ -45,9 +45,10 @@ def _rule_beside_mohs(
         return
     denying = next((other for other, seen in against if seen == "same" and other.status == "pay"), None)
     if denying is not None:
+        same = modified or (service.lesion is not None and service.lesion == denying.lesion)
         reason = (
             "It belongs to the Mohs service of the same lesion."
-            if modified
+            if same
             else "It belongs to the Mohs service: no modifier says that it is for another lesion."
         )
         service.record_ruling(book.denied(rule, reason, service.reference(denying)))

@@ -166,6 +166,7 @@ def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
         attributes.time,
         data,
         "sha256:" + sha256(canonical).hexdigest(),
+        root,
     )
 
 

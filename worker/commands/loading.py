@@ -20,7 +20,7 @@ Payers = Annotated[
 def reference_or_exit(policies_dir: Path | None, codes_dir: Path | None, payers: Path | None) -> Reference:
     """The reference data, or exit 2 with what is wrong on standard error."""
     from worker.codes.errors import CodeSetError
-    from worker.policies.catalog import PolicyError
+    from worker.policies.errors import PolicyError
     from worker.reference import load_reference
 
     try:

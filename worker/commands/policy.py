@@ -35,12 +35,28 @@ app = App(name="policy", help="Dated policies: list, show, check, compare.")
 
 Directory = Annotated[
     Path | None,
-    Parameter(name=["--dir", "-d"], help="Policy directory; by default the policies of the package."),
+    Parameter(
+        name=["--dir", "-d", "--policies-dir"],
+        env_var="MMS_POLICIES_DIR",
+        help="Policy directory; by default the policies of the package.",
+    ),
 ]
 PayersFile = Annotated[
-    Path | None, Parameter(name="--payers", help="Which payer uses which policy, instead of payers.toml.")
+    Path | None,
+    Parameter(
+        name="--payers",
+        env_var="MMS_PAYERS_FILE",
+        help="Which payer uses which policy, instead of payers.toml.",
+    ),
 ]
-CodesDir = Annotated[Path | None, Parameter(name="--codes", help="Code directory to check codes against.")]
+CodesDir = Annotated[
+    Path | None,
+    Parameter(
+        name=["--codes", "--codes-dir"],
+        env_var="MMS_CODES_DIR",
+        help="Code directory to check codes against.",
+    ),
+]
 Json = Annotated[bool, Parameter(help="Print JSON.", negative="")]
 PolicyId = Annotated[str, Parameter(help="A policy's id, as `policy list` shows it.")]
 
@@ -205,19 +221,12 @@ def _payers_of(document: Document, policies: Policies) -> list[str]:
 
 def vocabulary(codes_dir: Path | None = None) -> Vocabulary:
     """The codes of the code sets, as a policy's check asks for them; exit 2 when they do not check."""
-    from worker.codes.vocabulary import load_vocabulary
+    from worker.reference import policy_vocabulary
 
     try:
-        known = load_vocabulary(codes_dir)
+        return policy_vocabulary(codes_dir)
     except CodeSetError as error:
         _exit(str(error), USAGE)
-    return {
-        "procedure": dict.fromkeys(known.procedures),
-        "modifier": dict.fromkeys(known.modifiers),
-        "group": {code: validity.end for code, validity in known.group_codes.items()},
-        "carc": {code: validity.end for code, validity in known.carcs.items()},
-        "rarc": {code: validity.end for code, validity in known.rarcs.items()},
-    }
 
 
 def _render(document: Document, version: Version, console: Console) -> None:
