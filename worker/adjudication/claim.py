@@ -161,8 +161,7 @@ class Event(Struct, frozen=True):
     """A decoded input event.
 
     ``time`` is the CloudEvents time as it was written, or None; ``digest`` is the ``input_digest`` of the
-    contract, ``sha256:`` and 64 hex digits, the same for binary and structured mode. ``root`` is the JSON
-    path of the data in the record's value.
+    contract, ``sha256:`` and 64 hex digits, the same for binary and structured mode.
     """
 
     source: str
@@ -171,4 +170,3 @@ class Event(Struct, frozen=True):
     time: str | None
     data: EventData
     digest: str
-    root: str = "$"

@@ -98,7 +98,7 @@ def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled |
     claim = event.data
     if not isinstance(claim, Claim) or claim.frequency_code != "1":
         asked = "original_claim_id" if isinstance(claim, Claim) else "claim_id"
-        return Rejected("unknown_claim", f"{event.root}.{asked}", "no such claim is held")
+        return Rejected("unknown_claim", f"$.{asked}", "no such claim is held")
     rank = Rank(claim.received_date, claim.claim_id)
     days: dict[date, list[Line]] = {}
     for line in claim.lines:

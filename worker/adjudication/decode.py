@@ -46,7 +46,8 @@ Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 class Rejected(Struct, frozen=True):
     """Why an event is a dead letter: a reason of the closed set, a JSON path, and one line without values.
 
-    ``path`` starts at the record's value (``$``), or is the name of the header at fault.
+    ``path`` starts at the record's value (``$``), or is the name of the header at fault. When an event decoded
+    and cannot be decided, ``$`` is its data, the same in both modes.
     """
 
     reason: Reason
@@ -166,7 +167,6 @@ def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
         attributes.time,
         data,
         "sha256:" + sha256(canonical).hexdigest(),
-        root,
     )
 
 
