@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from operator import attrgetter
 
 from worker.adjudication import bundling, edits, necessity, structure
 from worker.adjudication.service import Service
@@ -14,31 +15,36 @@ MOHS_ORDER = ("first_stage", "additional_stage", "additional_block")
 
 def decide_day(services: list[Service], day: date) -> None:
     """Rule on every line of a member's day of service, across claims. The rulings are on the services."""
-    services.sort(key=lambda service: service.order)
-    peers = _relation(services)
-    pairs = edits.pairs_of(services, peers, day)
+    services.sort(key=attrgetter("order"))
+    alone = services[0].claim is services[-1].claim
+    peers = _all_related(services) if alone else _relation(services)
+    pairs = edits.pairs_of(services, peers, day) if len(services) > 1 else []
     _mark_reviewed(services, pairs, peers)
     asked = [service for service in services if service.reviewed and not _lacks_policy(service)]
-    mohs = [service for service in asked if service.is_mohs]
-    for service in mohs:
-        necessity.rule_on_validity(service)
-    edits.rule_on_duplicates(asked, peers)
+    mohs: dict[str, list[Service]] = {}
+    others = []
+    for service in asked:
+        if service.is_mohs:
+            necessity.rule_on_validity(service)
+            mohs.setdefault(service.role, []).append(service)
+        else:
+            others.append(service)
+    if not alone:
+        edits.rule_on_duplicates(asked, peers)
     for role in MOHS_ORDER:
-        group = [service for service in mohs if service.role == role]
-        if group:
-            _decide_mohs(group, peers, pairs)
-    # Lines not reviewed take part: they keep their billed units, and are paid parents.
-    others = [service for service in services if not service.is_mohs]
+        if role in mohs:
+            _decide_mohs(mohs[role], peers, pairs)
     if others:
         _decide_others(others, peers, pairs)
 
 
+def _all_related(services: Sequence[Service]) -> Peers:
+    return lambda _: services
+
+
 def _relation(services: Sequence[Service]) -> Peers:
     """The related lines of each line, itself among them: same rendering NPI or billing TIN (policy §0)."""
-    claim = services[0].claim
-    if all(service.claim is claim for service in services):
-        return lambda _: services
-    related = {id(service): [other for other in services if _related(service, other)] for service in services}
+    related = {id(one): [other for other in services if _related(one, other)] for one in services}
     return lambda service: related[id(service)]
 
 
@@ -94,8 +100,7 @@ def _decide_mohs(group: Sequence[Service], peers: Peers, pairs: Sequence[edits.P
     edits.rule_on_units(group, peers)
 
 
-def _decide_others(group: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
-    asked = [service for service in group if service.reviewed and not service.book.absent]
+def _decide_others(asked: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
     for service in asked:
         bundling.rule_on_bundle(service, peers)
     edits.rule_on_pairs(asked, pairs)
@@ -109,6 +114,8 @@ def _decide_others(group: Sequence[Service], peers: Peers, pairs: Sequence[edits
 def _parents_first(group: Sequence[Service]) -> list[Service]:
     """The add-on lines, those that others add to before the others; a table with a circle still ends."""
     add_ons = [service for service in group if service.procedure in service.tables.add_ons]
+    if not add_ons:
+        return add_ons
     present = {service.procedure for service in add_ons}
     depth: dict[str, int] = dict.fromkeys(present, 0)
     for _ in present:

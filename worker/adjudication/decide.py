@@ -52,11 +52,11 @@ class Reference:
 
     def rulebook(self, payer_id: str, day: date) -> Rulebook:
         """The policies in force for a payer on a day of service."""
-        documents = rulebook_documents(self.policies, payer_id)
-        key = (documents[0].id, day)
+        necessity = self.policies.necessity_id(payer_id)
+        key = (necessity, day)
         book = self._by_day.get(key)
         if book is None:
-            fresh = Rulebook(documents, day)
+            fresh = Rulebook(rulebook_documents(self.policies, necessity), day)
             # Days with the same versions share one rulebook, and with it what it remembers.
             book = self._by_versions.setdefault(fresh.identity, fresh)
             if len(self._by_day) >= 1 << 14:

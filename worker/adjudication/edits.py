@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
 from typing import NamedTuple
 
 from worker.adjudication.codesets import Mue
@@ -114,15 +113,15 @@ def exceeds_units(service: Service, peers: Peers) -> bool:
 
 def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
     """Units a day stay within the medically unlikely edit; claim after claim, in the order of competition."""
-    limited = [(service, service.tables.mue.get(service.procedure)) for service in group]
-    standing = [(service, mue) for service, mue in limited if mue is not None and service.status != "deny"]
-    if not standing:
-        return
-    for _, lines in groupby(standing, key=lambda one: one[0].rank):
-        # All lines of a claim are judged on how they stood before, none on what becomes of the others here.
-        sums = [(service, mue, _units_of_day(service, mue, peers)) for service, mue in lines]
-        for service, mue, (least, most) in sums:
-            _rule_on_sum(service, mue, least, most)
+    of_claim: list[tuple[Service, Mue, tuple[int, int]]] = []
+    for service in group:
+        if of_claim and of_claim[-1][0].rank != service.rank:
+            _rule_on_sums(of_claim)
+            of_claim = []
+        mue = service.tables.mue.get(service.procedure)
+        if mue is not None and service.status != "deny":
+            of_claim.append((service, mue, _units_of_day(service, mue, peers)))
+    _rule_on_sums(of_claim)
 
 
 def _units_of_day(service: Service, mue: Mue, peers: Peers) -> tuple[int, int]:
@@ -143,15 +142,18 @@ def _units_of_day(service: Service, mue: Mue, peers: Peers) -> tuple[int, int]:
     return least, most
 
 
-def _rule_on_sum(service: Service, mue: Mue, least: int, most: int) -> None:
-    book = service.book
-    counted = least if least > mue.value else most
-    evidence = (("units_counted", counted), ("units_a_day", mue.value), ("mai", mue.mai))
-    if least > mue.value:
-        reason = "More units than are plausible for one patient and day."
-        service.record_ruling(book.denied("ncci.units-per-day", reason, evidence))
-    elif most > mue.value:
-        reason = "Whether the units of the day are plausible depends on a line that is not decided yet."
-        service.record_ruling(book.pended("ncci.units-per-day", reason, evidence))
-    else:
-        service.note("ncci.units-per-day", "The units are plausible for one patient and day.", evidence)
+def _rule_on_sums(sums: Sequence[tuple[Service, Mue, tuple[int, int]]]) -> None:
+    """Rule on a claim's lines as they stood before: none on what becomes of the others here."""
+    for service, mue, (least, most) in sums:
+        book = service.book
+        counted = least if least > mue.value else most
+        evidence = (("units_counted", counted), ("units_a_day", mue.value), ("mai", mue.mai))
+        if least > mue.value:
+            reason = "More units than are plausible for one patient and day."
+            service.record_ruling(book.denied("ncci.units-per-day", reason, evidence))
+        elif most > mue.value:
+            reason = "Whether the units of the day are plausible depends on a line that is not decided yet."
+            service.record_ruling(book.pended("ncci.units-per-day", reason, evidence))
+        else:
+            reason = "The units are plausible for one patient and day."
+            service.note("ncci.units-per-day", reason, evidence)

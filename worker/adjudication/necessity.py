@@ -77,6 +77,7 @@ def rule_on_necessity(service: Service) -> None:
         service.record_ruling(assessment.ruling)
 
 
+@lru_cache(maxsize=MEMO_LIMIT // 2)
 def assess(book: Rulebook, facts: Facts) -> Assessment:
     """Ask every indication of the payer's policy. Any met suffices; unknown is never false."""
     judged = list(_judged_without_diameter(book, facts[:-1]))

@@ -175,6 +175,6 @@ class Policies(Struct, frozen=True):
     digest: str
     """``sha256:`` of the contents of every file that was read."""
 
-    def necessity(self, payer_id: str) -> Document:
-        """The document that says when Mohs surgery is necessary for a payer's members."""
-        return self.documents[self.necessity_by_payer.get(payer_id, self.default_necessity)]
+    def necessity_id(self, payer_id: str) -> str:
+        """The id of the document that says when Mohs surgery is necessary for a payer's members."""
+        return self.necessity_by_payer.get(payer_id, self.default_necessity)

@@ -120,11 +120,11 @@ class Rulebook:
         return ruling
 
 
-def rulebook_documents(policies: Policies, payer_id: str) -> tuple[Document, Document, Document, Document]:
-    """The documents that decide a payer's claims: necessity, Mohs bundling, coding, NCCI."""
+def rulebook_documents(policies: Policies, necessity: str) -> tuple[Document, Document, Document, Document]:
+    """The documents that decide a claim: the necessity policy of that id, Mohs bundling, coding, NCCI."""
     shared = policies.documents
     return (
-        policies.necessity(payer_id),
+        shared[necessity],
         shared[MOHS_POLICY],
         shared[CODING_POLICY],
         shared[NCCI_POLICY],

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from worker.adjudication.claim import Lesion
 from worker.adjudication.facts import among
+from worker.adjudication.finding import Evidence
 from worker.adjudication.service import Service
 
 FITS = "The code fits the site."
@@ -35,33 +36,38 @@ def rule_on_site(service: Service) -> None:
         return
     sites = service.facts.sites
     central = among(sites, book.central_sites)
-    peripheral = among(sites, book.peripheral_sites)
-    shown = next(iter(sites)) if len(sites) == 1 else tuple(sorted(sites)) or None
-    evidence = (("site", shown),)
     if service.procedure in book.structure.peripheral_procedures:
-        if peripheral:
-            service.note("structure.site-code", FITS, evidence)
-            return
-        if central:
-            reason = "The site belongs to the codes for head, neck, hands, feet and genitalia."
-            ruling = book.denied("structure.site-code", reason, evidence)
-        else:
-            reason = "Whether the code fits depends on a site that is not known."
-            ruling = book.pended("structure.site-code", reason, evidence, ("site",))
-        service.record_ruling(ruling)
+        _rule_on_peripheral_code(service, central, _site_evidence(sites))
     elif service.procedure in book.structure.central_procedures:
-        _rule_on_central_code(service, central, peripheral, evidence)
+        if central:
+            service.note("structure.site-code", FITS)
+        else:
+            _rule_on_central_code(service, _site_evidence(sites))
 
 
-def _rule_on_central_code(
-    service: Service, central: bool | None, peripheral: bool | None, evidence: tuple[tuple[str, object], ...]
-) -> None:
+def _site_evidence(sites: frozenset[str]) -> Evidence:
+    shown = next(iter(sites)) if len(sites) == 1 else tuple(sorted(sites)) or None
+    return (("site", shown),)
+
+
+def _rule_on_peripheral_code(service: Service, central: bool | None, evidence: Evidence) -> None:
+    book = service.book
+    if service.facts is not None and among(service.facts.sites, book.peripheral_sites):
+        service.note("structure.site-code", FITS, evidence)
+    elif central:
+        reason = "The site belongs to the codes for head, neck, hands, feet and genitalia."
+        service.record_ruling(book.denied("structure.site-code", reason, evidence))
+    else:
+        reason = "Whether the code fits depends on a site that is not known."
+        service.record_ruling(book.pended("structure.site-code", reason, evidence, ("site",)))
+
+
+def _rule_on_central_code(service: Service, evidence: Evidence) -> None:
+    """17311/17312 where the site is not surely central."""
     book = service.book
     involved = service.record.direct_involvement if service.record else None
+    peripheral = service.facts is not None and among(service.facts.sites, book.peripheral_sites)
     shown = (*evidence, ("direct_involvement", involved))
-    if central:
-        service.note("structure.site-code", FITS, evidence)
-        return
     if involved:
         reason = "The surgery directly involved a deep structure, so the code fits any site."
         service.note("structure.site-code", reason, shown)
