@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from worker.adjudication.service import Service
-from worker.adjudication.structure import Peers
 
 Standing: TypeAlias = Literal["same", "documented", "undocumented"]
 """The lesion of a biopsy or pathology line, seen from one Mohs line: its own, or another one."""
 
 
-def rule_on_bundle(service: Service, peers: Peers) -> None:
+def rule_on_bundle(service: Service) -> None:
     """Repairs stand beside Mohs surgery; biopsies and pathology only for another, documented lesion."""
     if service.status == "deny":
         return
-    mohs = [other for other in peers(service) if other.is_mohs]
+    mohs = [other for other in service.related if other.is_mohs]
     asked = [other for other in mohs if other.status != "deny"]
     if not asked:
         return

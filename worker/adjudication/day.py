@@ -8,7 +8,6 @@ from operator import attrgetter
 
 from worker.adjudication import bundling, edits, necessity, structure
 from worker.adjudication.service import Service
-from worker.adjudication.structure import Peers
 
 MOHS_ORDER = ("first_stage", "additional_stage", "additional_block")
 
@@ -17,9 +16,10 @@ def decide_day(services: list[Service], day: date) -> None:
     """Rule on every line of a member's day of service, across claims. The rulings are on the services."""
     services.sort(key=attrgetter("order"))
     alone = services[0].claim is services[-1].claim
-    peers = _all_related(services) if alone else _relation(services)
-    pairs = edits.pairs_of(services, peers, day) if len(services) > 1 else []
-    _mark_reviewed(services, pairs, peers)
+    for service in services:
+        service.related = services if alone else [other for other in services if _related(service, other)]
+    pairs = edits.pairs_of(services, day) if len(services) > 1 else []
+    _mark_reviewed(services, pairs)
     asked = [service for service in services if service.reviewed and not _lacks_policy(service)]
     mohs: dict[str, list[Service]] = {}
     others = []
@@ -30,22 +30,14 @@ def decide_day(services: list[Service], day: date) -> None:
         else:
             others.append(service)
     if not alone:
-        edits.rule_on_duplicates(asked, peers)
+        edits.rule_on_duplicates(asked)
     for role in MOHS_ORDER:
         if role in mohs:
-            _decide_mohs(mohs[role], peers, pairs)
+            _decide_mohs(mohs[role], pairs)
     if others:
-        _decide_others(others, peers, pairs)
-
-
-def _all_related(services: Sequence[Service]) -> Peers:
-    return lambda _: services
-
-
-def _relation(services: Sequence[Service]) -> Peers:
-    """The related lines of each line, itself among them: same rendering NPI or billing TIN (policy §0)."""
-    related = {id(one): [other for other in services if _related(one, other)] for one in services}
-    return lambda service: related[id(service)]
+        _decide_others(others, pairs)
+    for service in services:
+        service.related = ()  # no circle is left for the garbage collector
 
 
 def _related(one: Service, other: Service) -> bool:
@@ -62,12 +54,12 @@ def _related(one: Service, other: Service) -> bool:
     )
 
 
-def _mark_reviewed(services: Sequence[Service], pairs: Sequence[edits.Pair], peers: Peers) -> None:
+def _mark_reviewed(services: Sequence[Service], pairs: Sequence[edits.Pair]) -> None:
     """A line that no policy names is under review when it stands in a pair or exceeds its units."""
     for pair in pairs:
         pair.column_1.reviewed = pair.column_2.reviewed = True
     for service in services:
-        service.reviewed = service.reviewed or edits.exceeds_units(service, peers)
+        service.reviewed = service.reviewed or edits.exceeds_units(service)
 
 
 def _lacks_policy(service: Service) -> bool:
@@ -81,34 +73,34 @@ def _lacks_policy(service: Service) -> bool:
     return True
 
 
-def _decide_mohs(group: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
+def _decide_mohs(group: Sequence[Service], pairs: Sequence[edits.Pair]) -> None:
     for service in group:
         necessity.rule_on_necessity(service)
         structure.rule_on_component(service)
         structure.rule_on_site(service)
     role = group[0].role
     if role == "first_stage":
-        structure.rule_on_first_stages(group, peers)
+        structure.rule_on_first_stages(group)
     else:
         for service in group:
-            structure.rule_on_parent(service, peers, structure.mohs_primaries(service))
+            structure.rule_on_parent(service, structure.mohs_primaries(service))
         if role == "additional_stage":
-            structure.rule_on_documented_stages(group, peers)
+            structure.rule_on_documented_stages(group)
         else:
-            structure.rule_on_documented_blocks(group, peers)
+            structure.rule_on_documented_blocks(group)
     edits.rule_on_pairs(group, pairs)
-    edits.rule_on_units(group, peers)
+    edits.rule_on_units(group)
 
 
-def _decide_others(asked: Sequence[Service], peers: Peers, pairs: Sequence[edits.Pair]) -> None:
+def _decide_others(asked: Sequence[Service], pairs: Sequence[edits.Pair]) -> None:
     for service in asked:
-        bundling.rule_on_bundle(service, peers)
+        bundling.rule_on_bundle(service)
     edits.rule_on_pairs(asked, pairs)
-    edits.rule_on_units(asked, peers)
+    edits.rule_on_units(asked)
     for service in _parents_first(asked):
         add_on = service.tables.add_ons[service.procedure]
         if add_on.deniable:
-            structure.rule_on_parent(service, peers, add_on.primaries)
+            structure.rule_on_parent(service, add_on.primaries)
 
 
 def _parents_first(group: Sequence[Service]) -> list[Service]:

@@ -106,11 +106,12 @@ def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled |
     ruled: dict[int, Service] = {}
     for day, lines in days.items():
         book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
-        services = [enrich(claim, line, rank, book, tables) for line in lines]
-        for service in services:
+        services = []
+        for line in lines:
+            service = ruled[line.line] = enrich(claim, line, rank, book, tables)
             service.traced = traced
+            services.append(service)
         decide_day(services, day)
-        ruled.update((service.line.line, service) for service in services)
     return Ruled(event, claim, [ruled[line.line] for line in claim.lines])
 
 

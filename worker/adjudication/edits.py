@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from worker.adjudication.codesets import Mue
 from worker.adjudication.service import Service, Status
-from worker.adjudication.structure import Peers
 
 OWN_RULES = frozenset({"biopsy", "pathology", "repair"})
 """Beside a Mohs line these follow the medical policy, not the pair table."""
@@ -22,12 +21,12 @@ class Pair(NamedTuple):
     bypassed: bool
 
 
-def pairs_of(services: Sequence[Service], peers: Peers, day: date) -> list[Pair]:
+def pairs_of(services: Sequence[Service], day: date) -> list[Pair]:
     """Every procedure-to-procedure edit between related lines, as billed."""
     found = []
     for first in services:
         table = first.tables.pairs
-        for second in peers(first):
+        for second in first.related:
             if second is first or _follows_medical_policy(first, second):
                 continue
             indicator = table.indicator(first.procedure, second.procedure, day)
@@ -48,10 +47,10 @@ def _has_bypass(service: Service) -> bool:
     return bool(used)
 
 
-def rule_on_duplicates(services: Sequence[Service], peers: Peers) -> None:
+def rule_on_duplicates(services: Sequence[Service]) -> None:
     """The same line on an earlier related claim, whatever became of it, makes this one a duplicate."""
     for service in services:
-        for other in peers(service):
+        for other in service.related:
             if other.claim is not service.claim and other.rank < service.rank and _same(service, other):
                 reason = "An earlier claim bills the same service for the same day and lesion."
                 ruling = service.book.denied("ncci.duplicate", reason, service.reference(other))
@@ -95,7 +94,7 @@ def _rule_on_column_2(service: Service, against: Sequence[Pair], stood: dict[int
         service.record_ruling(book.satisfied("ncci.pair", reason, evidence))
 
 
-def exceeds_units(service: Service, peers: Peers) -> bool:
+def exceeds_units(service: Service) -> bool:
     """Whether the billed units of this and related earlier claims are over the limit, before any denial."""
     mue = service.tables.mue.get(service.procedure)
     if mue is None:
@@ -104,14 +103,14 @@ def exceeds_units(service: Service, peers: Peers) -> bool:
         return service.line.units > mue.value
     billed = sum(
         other.line.units
-        for other in peers(service)
+        for other in service.related
         if other.procedure == service.procedure
         and (other.claim is service.claim or other.rank < service.rank)
     )
     return billed > mue.value
 
 
-def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
+def rule_on_units(group: Sequence[Service]) -> None:
     """Units a day stay within the medically unlikely edit; claim after claim, in the order of competition."""
     of_claim: list[tuple[Service, Mue, tuple[int, int]]] = []
     for service in group:
@@ -120,16 +119,16 @@ def rule_on_units(group: Sequence[Service], peers: Peers) -> None:
             of_claim = []
         mue = service.tables.mue.get(service.procedure)
         if mue is not None and service.status != "deny":
-            of_claim.append((service, mue, _units_of_day(service, mue, peers)))
+            of_claim.append((service, mue, _units_of_day(service, mue)))
     _rule_on_sums(of_claim)
 
 
-def _units_of_day(service: Service, mue: Mue, peers: Peers) -> tuple[int, int]:
+def _units_of_day(service: Service, mue: Mue) -> tuple[int, int]:
     """Fewest and most units that count: own billed ones, the claim's, and those earlier claims keep."""
     least = most = service.line.units
     if mue.mai == 1:
         return least, most
-    for other in peers(service):
+    for other in service.related:
         if other is service or other.procedure != service.procedure or other.status == "deny":
             continue
         if other.claim is service.claim:

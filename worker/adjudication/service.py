@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -33,7 +34,7 @@ class Service:
 
     __slots__ = (
         "book", "claim", "diagnosis", "facts", "indications", "is_mohs", "lesion", "lesion_kind", "line",
-        "met", "modifiers", "order", "procedure", "rank", "record", "reviewed", "role", "rulings",
+        "met", "modifiers", "order", "procedure", "rank", "record", "related", "reviewed", "role", "rulings",
         "status", "tables", "traced", "units",
     )  # fmt: skip
 
@@ -60,6 +61,8 @@ class Service:
         self.traced = False
         self.status: Status = "pay"
         self.units = line.units
+        self.related: Sequence[Service] = ()
+        """The related lines of the day, itself among them, in the order of competition (policy §0)."""
 
     def record_ruling(self, ruling: Ruling) -> None:
         """Keep a ruling; deny outweighs pend, pend outweighs pay."""

@@ -1,13 +1,11 @@
 """How stages and blocks are coded: site and code, lesions, parents, documented units (policy §3).
 
-Every rule appends rulings to services; ``peers`` are the related lines of the day, in the order of
-competition, the line itself among them.
+Every rule appends rulings to services. A group is in the order of competition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
 
 from worker.adjudication.claim import Lesion
 from worker.adjudication.facts import among
@@ -15,8 +13,6 @@ from worker.adjudication.finding import Evidence
 from worker.adjudication.service import Service
 
 FITS = "The code fits the site."
-
-Peers: TypeAlias = Callable[[Service], Sequence[Service]]
 
 
 def rule_on_component(service: Service) -> None:
@@ -84,14 +80,14 @@ def _rule_on_central_code(service: Service, evidence: Evidence) -> None:
     service.record_ruling(ruling)
 
 
-def rule_on_parent(service: Service, peers: Peers, primaries: frozenset[str]) -> None:
+def rule_on_parent(service: Service, primaries: frozenset[str]) -> None:
     """An add-on stands on a related line of its primary, of the same lesion when both name one."""
     book = service.book
     if service.status == "deny":
         return
     parents = [
         other
-        for other in peers(service)
+        for other in service.related
         if other.procedure in primaries
         and other is not service
         and (service.lesion is None or other.lesion is None or other.lesion == service.lesion)
@@ -122,11 +118,11 @@ def mohs_primaries(service: Service) -> frozenset[str]:
     return frozenset((structure.additional_stages[service.procedure],))
 
 
-def rule_on_first_stages(group: Sequence[Service], peers: Peers) -> None:
+def rule_on_first_stages(group: Sequence[Service]) -> None:
     """One first stage a lesion; a second one of the same code says by its modifier that it is another."""
     if len(group) > 1:
-        _rule_on_same_lesion(group, peers)
-        _rule_on_distinct_lesions(group, peers)
+        _rule_on_same_lesion(group)
+        _rule_on_distinct_lesions(group)
     for service in _standing(group):
         if service.lesion is not None and service.units > 1:
             evidence = (("units_billed", service.units), ("units_allowed", 1))
@@ -134,24 +130,24 @@ def rule_on_first_stages(group: Sequence[Service], peers: Peers) -> None:
             service.limit(1, service.book.limited("structure.first-stage-units", reason, evidence))
 
 
-def _rule_on_same_lesion(group: Sequence[Service], peers: Peers) -> None:
+def _rule_on_same_lesion(group: Sequence[Service]) -> None:
     for service in _standing(group):
         earlier = [
             other
-            for other in _earlier(service, group, peers)
+            for other in _earlier(service, group)
             if service.lesion is not None and other.lesion == service.lesion
         ]
         reason = "The first stage of this lesion is billed already."
         _yield_to(service, earlier, "structure.same-lesion", reason)
 
 
-def _rule_on_distinct_lesions(group: Sequence[Service], peers: Peers) -> None:
+def _rule_on_distinct_lesions(group: Sequence[Service]) -> None:
     for service in _standing(group):
         if not service.modifiers.isdisjoint(service.book.distinct_modifiers):
             continue
         earlier = [
             other
-            for other in _earlier(service, group, peers)
+            for other in _earlier(service, group)
             if other.procedure == service.procedure
             and (service.lesion is None or other.lesion != service.lesion)
         ]
@@ -173,9 +169,9 @@ def _standing(group: Iterable[Service]) -> list[Service]:
     return [service for service in group if service.status != "deny"]
 
 
-def _earlier(service: Service, group: Sequence[Service], peers: Peers) -> Iterable[Service]:
+def _earlier(service: Service, group: Sequence[Service]) -> Iterable[Service]:
     """The related lines of the group that keep their place before the line, those denied left out."""
-    related = peers(service)
+    related = service.related
     for other in group:
         if other is service:
             return
@@ -183,14 +179,14 @@ def _earlier(service: Service, group: Sequence[Service], peers: Peers) -> Iterab
             yield other
 
 
-def rule_on_documented_stages(group: Sequence[Service], peers: Peers) -> None:
+def rule_on_documented_stages(group: Sequence[Service]) -> None:
     """Additional stages stay within the stages on record, less the first."""
-    _rule_on_documented(group, peers, _additional_stages, "structure.documented-stages")
+    _rule_on_documented(group, _additional_stages, "structure.documented-stages")
 
 
-def rule_on_documented_blocks(group: Sequence[Service], peers: Peers) -> None:
+def rule_on_documented_blocks(group: Sequence[Service]) -> None:
     """Additional blocks stay within the blocks on record above those that each stage includes."""
-    _rule_on_documented(group, peers, _additional_blocks, "structure.documented-blocks")
+    _rule_on_documented(group, _additional_blocks, "structure.documented-blocks")
 
 
 def _additional_stages(record: Lesion, _: int) -> int | None:
@@ -209,7 +205,7 @@ def _additional_blocks(record: Lesion, included: int) -> int | None:
 
 
 def _rule_on_documented(
-    group: Sequence[Service], peers: Peers, count: Callable[[Lesion, int], int | None], rule: str
+    group: Sequence[Service], count: Callable[[Lesion, int], int | None], rule: str
 ) -> None:
     for service in _standing(group):
         if service.record is None:
@@ -217,9 +213,7 @@ def _rule_on_documented(
         documented = count(service.record, service.book.structure.blocks_included)
         if documented is None:
             continue
-        kept = [
-            other.kept_units() for other in _earlier(service, group, peers) if other.lesion == service.lesion
-        ]
+        kept = [other.kept_units() for other in _earlier(service, group) if other.lesion == service.lesion]
         least = documented - sum(most for _, most in kept)
         most = documented - sum(fewest for fewest, _ in kept)
         _allow(service, max(0, least), max(0, most), documented, rule)
