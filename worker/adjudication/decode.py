@@ -7,7 +7,7 @@ rejection's message never quotes what was sent: values are PHI.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from json import JSONDecodeError
 from json import loads as slow_loads
@@ -194,15 +194,17 @@ def _not_json(value: bytes) -> Rejected | None:
         return _why_not_json(value)
     except orjson.JSONEncodeError:
         return _TOO_DEEP
-    # Fast: without escapes and without space before a colon every key ends in `":`, and re-encoding keeps
-    # one of each key; the counts differ when a key is twice. Anything unusual takes the exact, slow way.
-    usual = b"\\" not in value and not any(colon in value for colon in _SPACED_COLONS)
-    if usual and value.count(b'":') == written.count(b'":'):
+    # Re-encoding keeps one of each key, so a compact value that comes back unchanged has none twice.
+    if written == value:
+        return None
+    # Else, without escapes and without space before a colon, every key ends in `":`, and the counts differ
+    # when a key is twice. Anything unusual takes the exact, slow way.
+    if b"\\" not in value and not _SPACED_COLON(value) and value.count(b'":') == written.count(b'":'):
         return None
     return _why_not_json(value)
 
 
-_SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
+_SPACED_COLON = re.compile(rb"[ \t\r\n]:").search
 _TOO_DEEP = Rejected("undecodable", "$", f"the JSON is nested deeper than {MAX_DEPTH}")
 
 
@@ -277,29 +279,24 @@ def _integral(value: Any, depth: int) -> Any:
 def _broken_rule(data: EventData) -> tuple[str, str] | None:
     """The first rule across fields that is broken, as path and message; JSON Schema cannot say these."""
     if isinstance(data, Claim):
-        twice = _first_repeat(line.line for line in data.lines)
-        if twice is not None:
-            return f".lines[{twice}].line", "a line number is used twice"
-        known = len(data.diagnoses)
+        known, numbers = len(data.diagnoses), set()
         for position, line in enumerate(data.lines):
+            if line.line in numbers:
+                return f".lines[{position}].line", "a line number is used twice"
+            numbers.add(line.line)
             if max(line.diagnosis_pointers) > known:
                 return f".lines[{position}].diagnosis_pointers", "a pointer points past the diagnoses"
         if data.frequency_code != "1" and data.original_claim_id in {None, data.claim_id}:
             return ".original_claim_id", "a replacement or void names another claim as its original"
-    if isinstance(data, Claim | DocumentationReceived):
-        return _repeated_lesion(data.documentation.lesions if data.documentation else None)
+    if isinstance(data, (Claim, DocumentationReceived)) and data.documentation is not None:
+        return _repeated_lesion(data.documentation.lesions or ())
     return None
 
 
-def _repeated_lesion(lesions: Sequence[Lesion] | None) -> tuple[str, str] | None:
-    twice = _first_repeat(lesion.lesion for lesion in lesions or ())
-    return None if twice is None else (f".documentation.lesions[{twice}].lesion", "a lesion is listed twice")
-
-
-def _first_repeat(values: Iterable[object]) -> int | None:
-    seen: set[object] = set()
-    for position, value in enumerate(values):
-        if value in seen:
-            return position
-        seen.add(value)
+def _repeated_lesion(lesions: Sequence[Lesion]) -> tuple[str, str] | None:
+    names = set()
+    for position, lesion in enumerate(lesions):
+        if lesion.lesion in names:
+            return f".documentation.lesions[{position}].lesion", "a lesion is listed twice"
+        names.add(lesion.lesion)
     return None
