@@ -24,7 +24,7 @@ from worker.adjudication.result import (
     needed,
     outcome_of,
 )
-from worker.adjudication.rulebook import Rulebook, rulebook_documents
+from worker.adjudication.rulebook import Rulebook, in_force, rulebook_documents
 from worker.adjudication.service import Rank, Service
 
 ENGINE = "0.1.0"
@@ -56,12 +56,20 @@ class Reference:
         key = (necessity, day)
         book = self._by_day.get(key)
         if book is None:
-            fresh = Rulebook(rulebook_documents(self.policies, necessity), day)
-            # Days with the same versions share one rulebook, and with it what it remembers.
-            book = self._by_versions.setdefault(fresh.identity, fresh)
+            book = self._rulebook(necessity, day)
             if len(self._by_day) >= 1 << 14:
                 self._by_day.clear()
             self._by_day[key] = book
+        return book
+
+    def _rulebook(self, necessity: str, day: date) -> Rulebook:
+        """One rulebook for all days with the same versions, so that what it remembers serves them all."""
+        documents = rulebook_documents(self.policies, necessity)
+        versions, absent = found = in_force(documents, day)
+        key = (necessity, tuple(version.version for version in versions), absent)
+        book = self._by_versions.get(key)
+        if book is None:
+            book = self._by_versions[key] = Rulebook(documents, found)
         return book
 
     def basis(self, services: list[Service]) -> Basis:

@@ -77,31 +77,20 @@ def rule_on_necessity(service: Service) -> None:
         service.record_ruling(assessment.ruling)
 
 
-@lru_cache(maxsize=MEMO_LIMIT // 2)
 def assess(book: Rulebook, facts: Facts) -> Assessment:
     """Ask every indication of the payer's policy. Any met suffices; unknown is never false."""
-    judged = list(_judged_without_diameter(book, facts[:-1]))
-    for position, question in _questions(book).of_diameter:
-        judged[position] = question.ask(facts)
+    judged = [question.ask(facts) for question in _questions(book)]
     findings = tuple([one.finding for one in judged])
-    truth = any_of([one.met for one in judged])
-    if truth:
-        met = tuple([one.finding for one in judged if one.met])
+    met = tuple([one.finding for one in judged if one.met])
+    if met:
         return Assessment(book.satisfied("necessity.indications", "An indication is met."), findings, met)
     asked = tuple((fact, evidence_of(fact, facts)) for fact in facts_asked(book.necessity.indications))
-    if truth is False:
+    unknown = dict.fromkeys(fact for one in judged for fact in one.unknown)
+    if not unknown:
         reason = "None of the policy's indications is met by the facts on record."
         return Assessment(book.denied("necessity.indications", reason, asked), findings, ())
-    needed = tuple(dict.fromkeys(fact for one in judged for fact in one.unknown))
     reason = "No indication is met yet, and facts are missing of which any one could meet one."
-    return Assessment(book.pended("necessity.indications", reason, asked, needed), findings, ())
-
-
-@lru_cache(maxsize=MEMO_LIMIT)
-def _judged_without_diameter(book: Rulebook, known: tuple[object, ...]) -> tuple[Judged, ...]:
-    """Every indication on the facts but the diameter: few differ, so most claims find theirs judged."""
-    facts = Facts._make((*known, None))
-    return tuple(question.ask(facts) for question in _questions(book).all)
+    return Assessment(book.pended("necessity.indications", reason, asked, tuple(unknown)), findings, ())
 
 
 class Question:
@@ -140,19 +129,9 @@ class Question:
         return Judged(met, finding, tuple(shown) if met is None else ())
 
 
-class Questions(NamedTuple):
-    """The indications of a rulebook in the policy's order, and those of them that ask for the diameter."""
-
-    all: tuple[Question, ...]
-    of_diameter: tuple[tuple[int, Question], ...]
-
-
 @lru_cache(maxsize=1 << 10)
-def _questions(book: Rulebook) -> Questions:
-    indications = book.necessity.indications
-    questions = tuple(Question(book, indication) for indication in indications)
-    measured = [i for i, one in enumerate(indications) if "diameter_cm" in facts_asked((one,))]
-    return Questions(questions, tuple((i, questions[i]) for i in measured))
+def _questions(book: Rulebook) -> tuple[Question, ...]:
+    return tuple(Question(book, indication) for indication in book.necessity.indications)
 
 
 _SAYS: dict[Truth, str] = {True: "yes", False: "no", None: "not known"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from worker.adjudication.finding import Effect, Evidence, RuleText, Ruling, Verdict, find
 from worker.adjudication.policy import (
@@ -24,8 +24,25 @@ MOHS_ROLES: frozenset[Role] = frozenset({"first_stage", "additional_stage", "add
 MOHS_POLICY, CODING_POLICY, NCCI_POLICY = "mms-medical-policy", "mms-coding", "ncci"
 Section = TypeVar("Section", Necessity, Bundling, Structure, Edits)
 
-MEMO_LIMIT = 1 << 16
+MEMO_LIMIT = 1 << 12
 """Rulings remembered by a rulebook; a memo, so forgetting changes nothing but speed."""
+
+
+Documents: TypeAlias = tuple[Document, Document, Document, Document]
+"""The documents that decide a claim: necessity, Mohs bundling, coding, NCCI."""
+
+
+class InForce(NamedTuple):
+    """The versions of some documents on one day; where none is in force, the nearest one and its absence."""
+
+    versions: tuple[Version, ...]
+    absent: tuple[str, ...]
+
+
+def in_force(documents: Documents, day: date) -> InForce:
+    """What is in force of the documents on a day of service."""
+    absent = dict.fromkeys(one.id for one in documents if one.on(day) is None)
+    return InForce(tuple(one.on(day) or _nearest(one, day) for one in documents), tuple(absent))
 
 
 class Rulebook:
@@ -34,13 +51,11 @@ class Rulebook:
     ``absent`` names the policies without a version in force; then every line under review pends.
     """
 
-    def __init__(self, documents: tuple[Document, Document, Document, Document], day: date) -> None:
+    def __init__(self, documents: Documents, in_force: InForce) -> None:
         necessity, mohs, coding, ncci = documents
-        self.absent = tuple(dict.fromkeys(one.id for one in documents if one.on(day) is None))
-        self.versions = {one.id: version.version for one in documents if (version := one.on(day))}
-        versions = {one.id: one.on(day) or _nearest(one, day) for one in documents}
-        self.identity = (necessity.id, self.absent, *((one, v.version) for one, v in versions.items()))
-        """Equal for days on which the same versions are in force."""
+        self.absent = in_force.absent
+        versions = {one.id: version for one, version in zip(documents, in_force.versions, strict=True)}
+        self.versions = {name: one.version for name, one in versions.items() if name not in self.absent}
         self.necessity: Necessity = _section(versions[necessity.id].necessity, necessity)
         self.bundling: Bundling = _section(versions[mohs.id].bundling, mohs)
         self.structure: Structure = _section(versions[coding.id].structure, coding)
@@ -59,6 +74,8 @@ class Rulebook:
         """What a procedure code is to a Mohs claim."""
         role = self._roles.get(procedure)
         if role is None:
+            if len(self._roles) >= MEMO_LIMIT:
+                self._roles.clear()
             role = self._roles[procedure] = self._role(procedure)
         return role
 
@@ -120,7 +137,7 @@ class Rulebook:
         return ruling
 
 
-def rulebook_documents(policies: Policies, necessity: str) -> tuple[Document, Document, Document, Document]:
+def rulebook_documents(policies: Policies, necessity: str) -> Documents:
     """The documents that decide a claim: the necessity policy of that id, Mohs bundling, coding, NCCI."""
     shared = policies.documents
     return (
@@ -168,4 +185,6 @@ def _section(section: Section | None, document: Document) -> Section:
 
 
 def _within(procedure: str, ranges: tuple[CodeRange, ...]) -> bool:
-    return any(first <= procedure <= last for first, last in ranges)
+    # The last character tells kinds of codes apart: 1400F, a performance measure, is no flap of 14000-14350.
+    kind = procedure[-1].isdigit()
+    return any(first <= procedure <= last and kind is first[-1].isdigit() for first, last in ranges)
