@@ -20,17 +20,18 @@ def decide_day(services: list[Service], day: date) -> None:
         service.related = services if alone else [other for other in services if _related(service, other)]
     pairs = edits.pairs_of(services, day) if len(services) > 1 else []
     _mark_reviewed(services, pairs)
-    asked = [service for service in services if service.reviewed and not _lacks_policy(service)]
     mohs: dict[str, list[Service]] = {}
     others = []
-    for service in asked:
+    for service in services:
+        if not service.reviewed or _lacks_policy(service):
+            continue
         if service.is_mohs:
             necessity.rule_on_validity(service)
             mohs.setdefault(service.role, []).append(service)
         else:
             others.append(service)
     if not alone:
-        edits.rule_on_duplicates(asked)
+        edits.rule_on_duplicates(service for group in (*mohs.values(), others) for service in group)
     for role in MOHS_ORDER:
         if role in mohs:
             _decide_mohs(mohs[role], pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha1, sha256
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from worker.adjudication.claim import Claim, Event, Line
-from worker.adjudication.codesets import CodeSets
+from worker.adjudication.codesets import CodeSets, Tables
 from worker.adjudication.day import decide_day
 from worker.adjudication.decode import Rejected
 from worker.adjudication.enrich import enrich
@@ -48,7 +48,7 @@ class Reference:
         """Digest of the rules, the policies and the code sets: equal digests decide alike."""
         self._by_day: dict[tuple[str, date], Rulebook] = {}
         self._by_versions: dict[tuple[object, ...], Rulebook] = {}
-        self._bases: dict[frozenset[tuple[Rulebook, int]], Basis] = {}
+        self._bases: dict[tuple[tuple[Rulebook, int], ...], Basis] = {}
 
     def rulebook(self, payer_id: str, day: date) -> Rulebook:
         """The policies in force for a payer on a day of service."""
@@ -72,15 +72,18 @@ class Reference:
             book = self._by_versions[key] = Rulebook(documents, found)
         return book
 
-    def basis(self, services: list[Service]) -> Basis:
-        """What the claim of these lines is decided by; several releases in force are joined by a plus."""
-        key = frozenset([(service.book, id(service.tables)) for service in services])
+    def basis(self, in_force: Sequence[tuple[Rulebook, Tables]]) -> Basis:
+        """What a claim is decided by, from what is in force on each of its days.
+
+        Several versions or releases of a thing are joined by a plus.
+        """
+        key = tuple([(book, id(tables)) for book, tables in in_force])
         basis = self._bases.get(key)
         if basis is None:
             basis = Basis(
                 ENGINE,
-                _joined(service.book.versions for service in services),
-                _joined(service.tables.releases for service in services),
+                _joined(book.versions for book, _ in in_force),
+                _joined(tables.releases for _, tables in in_force),
                 self.digest,
                 NO_HISTORY,
             )
@@ -96,6 +99,8 @@ class Ruled(NamedTuple):
     event: Event
     claim: Claim
     services: list[Service]
+    in_force: list[tuple[Rulebook, Tables]]
+    """The policies and the tables of each day of service."""
 
 
 def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled | Rejected:
@@ -112,15 +117,17 @@ def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled |
     for line in claim.lines:
         days.setdefault(line.service_date, []).append(line)
     ruled: dict[int, Service] = {}
+    in_force = []
     for day, lines in days.items():
         book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
+        in_force.append((book, tables))
         services = []
         for line in lines:
             service = ruled[line.line] = enrich(claim, line, rank, book, tables)
             service.traced = traced
             services.append(service)
         decide_day(services, day)
-    return Ruled(event, claim, [ruled[line.line] for line in claim.lines])
+    return Ruled(event, claim, [ruled[line.line] for line in claim.lines], in_force)
 
 
 def adjudicate(event: Event, reference: Reference) -> Result | Rejected:
@@ -130,8 +137,9 @@ def adjudicate(event: Event, reference: Reference) -> Result | Rejected:
 
 
 def _result(ruled: Ruled, reference: Reference) -> Result:
-    event, claim, services = ruled
-    basis = reference.basis(services)
+    event, claim, services, in_force = ruled
+    basis = reference.basis(in_force)
+    outcome = outcome_of(services)
     cause = Cause(event.source, event.id, event.type)
     revision = 1
     name = orjson.dumps(
@@ -143,10 +151,10 @@ def _result(ruled: Ruled, reference: Reference) -> Result:
         member_id=claim.member_id,
         revision=revision,
         supersedes=None,
-        outcome=outcome_of(services),
+        outcome=outcome,
         cause=cause,
         lines=tuple([line_decision(service) for service in services]),
-        documentation_needed=tuple([one for one in map(needed, services) if one is not None]),
+        documentation_needed=needed(services) if outcome == "pend" else (),
         basis=basis,
         input_digest=event.digest,
     )
@@ -154,11 +162,9 @@ def _result(ruled: Ruled, reference: Reference) -> Result:
 
 def _uuid5(name: bytes) -> str:
     """A UUIDv5 of the name in the name space of results (RFC 9562, 5.5), without ``uuid``'s overhead."""
-    digest = bytearray(sha1(RESULTS.bytes + name, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(RESULTS.bytes + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:

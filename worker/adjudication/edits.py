@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ def _has_bypass(service: Service) -> bool:
     return bool(used)
 
 
-def rule_on_duplicates(services: Sequence[Service]) -> None:
+def rule_on_duplicates(services: Iterable[Service]) -> None:
     """The same line on an earlier related claim, whatever became of it, makes this one a duplicate."""
     for service in services:
         for other in service.related:
@@ -154,5 +154,4 @@ def _rule_on_sums(sums: Sequence[tuple[Service, Mue, tuple[int, int]]]) -> None:
             reason = "Whether the units of the day are plausible depends on a line that is not decided yet."
             service.record_ruling(book.pended("ncci.units-per-day", reason, evidence))
         else:
-            reason = "The units are plausible for one patient and day."
-            service.note("ncci.units-per-day", reason, evidence)
+            service.note("ncci.units-per-day", "The units are plausible for one patient and day.", evidence)

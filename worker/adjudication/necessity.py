@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -24,23 +25,24 @@ from worker.adjudication.service import Service
 VERDICTS: dict[Truth, Verdict] = {True: "met", False: "not_met", None: "unknown"}
 
 
-class Assessment(NamedTuple):
-    """What the indications say of one set of facts."""
-
-    ruling: Ruling
-    """Of the policy as a whole: necessary, not necessary, or undetermined with the facts it needs."""
-    indications: tuple[Finding, ...]
-    """One finding an indication, in the policy's order."""
-    met: tuple[Finding, ...]
-    """Those that are met."""
-
-
 class Judged(NamedTuple):
     """One indication on one set of facts: whether it is met, its finding, the facts it lacks."""
 
     met: Truth
     finding: Finding
     unknown: tuple[str, ...]
+    """The facts for want of which it is not known."""
+
+
+class Assessment(NamedTuple):
+    """What the indications say of one set of facts."""
+
+    ruling: Ruling
+    """Of the policy as a whole: necessary, not necessary, or undetermined with the facts it needs."""
+    indications: Sequence[Judged]
+    """Each indication, in the policy's order."""
+    met: tuple[Finding, ...]
+    """The findings of those that are met."""
 
 
 def rule_on_validity(service: Service) -> None:
@@ -70,27 +72,38 @@ def rule_on_necessity(service: Service) -> None:
         documented = service.record.site if service.record else None
         evidence = (("diagnosis", service.diagnosis), ("documented_site", documented))
         service.record_ruling(book.pended("documentation.conflict", reason, evidence, ("site",)))
-    assessment = assess(book, facts)
-    service.indications = assessment.indications
-    service.met = assessment.met
-    if service.traced or assessment.ruling.effect != "none":
-        service.record_ruling(assessment.ruling)
+    ruling, indications, service.met = _questionnaire(book).assess(facts)
+    if service.traced:
+        service.indications = tuple(one.finding for one in indications)
+    if service.traced or ruling.effect != "none":
+        service.record_ruling(ruling)
 
 
-def assess(book: Rulebook, facts: Facts) -> Assessment:
-    """Ask every indication of the payer's policy. Any met suffices; unknown is never false."""
-    judged = [question.ask(facts) for question in _questions(book)]
-    findings = tuple([one.finding for one in judged])
-    met = tuple([one.finding for one in judged if one.met])
-    if met:
-        return Assessment(book.satisfied("necessity.indications", "An indication is met."), findings, met)
-    asked = tuple((fact, evidence_of(fact, facts)) for fact in facts_asked(book.necessity.indications))
-    unknown = dict.fromkeys(fact for one in judged for fact in one.unknown)
-    if not unknown:
-        reason = "None of the policy's indications is met by the facts on record."
-        return Assessment(book.denied("necessity.indications", reason, asked), findings, ())
-    reason = "No indication is met yet, and facts are missing of which any one could meet one."
-    return Assessment(book.pended("necessity.indications", reason, asked, tuple(unknown)), findings, ())
+class Questionnaire:
+    """Every indication of a payer's policy. Any met suffices; unknown is never false."""
+
+    def __init__(self, book: Rulebook) -> None:
+        indications = book.necessity.indications
+        self._book = book
+        self._questions = tuple(Question(book, indication) for indication in indications)
+        self._facts_asked = facts_asked(indications)
+        self._necessary = book.satisfied("necessity.indications", "An indication is met.")
+
+    def assess(self, facts: Facts) -> Assessment:
+        """Ask every indication."""
+        judged = [question.ask(facts) for question in self._questions]
+        met = tuple([one.finding for one in judged if one.met])
+        if met:
+            return Assessment(self._necessary, judged, met)
+        shown = tuple((fact, evidence_of(fact, facts)) for fact in self._facts_asked)
+        needed = tuple(dict.fromkeys(fact for one in judged for fact in one.unknown))
+        if needed:
+            reason = "No indication is met yet, and facts are missing of which any one could meet one."
+            ruling = self._book.pended("necessity.indications", reason, shown, needed)
+        else:
+            reason = "None of the policy's indications is met by the facts on record."
+            ruling = self._book.denied("necessity.indications", reason, shown)
+        return Assessment(ruling, judged, met)
 
 
 class Question:
@@ -129,9 +142,7 @@ class Question:
         return Judged(met, finding, tuple(shown) if met is None else ())
 
 
-@lru_cache(maxsize=1 << 10)
-def _questions(book: Rulebook) -> tuple[Question, ...]:
-    return tuple(Question(book, indication) for indication in book.necessity.indications)
-
+_questionnaire = lru_cache(maxsize=1 << 10)(Questionnaire)
+"""One a rulebook, since it remembers."""
 
 _SAYS: dict[Truth, str] = {True: "yes", False: "no", None: "not known"}

@@ -104,12 +104,15 @@ def _adjustments(rulings: Sequence[Ruling]) -> tuple[Adjustment, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def needed(service: Service) -> Needed | None:
-    """What records could settle a pended line, or None."""
-    if service.status != "pend" or not service.reviewed:
-        return None
-    facts = dict.fromkeys(fact for ruling in service.rulings for fact in ruling.needed)
-    return Needed(service.line.line, service.lesion, tuple(facts)) if facts else None
+def needed(services: Sequence[Service]) -> tuple[Needed, ...]:
+    """What records could settle the pended lines, a line each; those that hang on other lines need none."""
+    found = []
+    for service in services:
+        if service.reviewed and service.status == "pend":
+            facts = tuple(dict.fromkeys(fact for ruling in service.rulings for fact in ruling.needed))
+            if facts:
+                found.append(Needed(service.line.line, service.lesion, facts))
+    return tuple(found)
 
 
 def outcome_of(services: Sequence[Service]) -> Outcome:

@@ -62,6 +62,7 @@ class Rulebook:
         self.edits: Edits = _section(versions[ncci.id].edits, ncci)
         self.central_sites = frozenset(self.structure.central_sites)
         self.peripheral_sites = frozenset(self.structure.peripheral_sites)
+        self.stages = frozenset((*self.structure.first_stages, *self.structure.additional_stages))
         self.distinct_modifiers = frozenset(self.structure.distinct_lesion_modifiers)
         self.component_modifiers = frozenset(self.structure.component_modifiers)
         self.biopsy_modifiers = frozenset(self.bundling.biopsy_modifiers)

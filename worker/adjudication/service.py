@@ -28,8 +28,8 @@ class Service:
     """One line under decision. Rules append rulings; ``status`` and ``units`` follow from them.
 
     ``units`` is what the line keeps if it is paid: billed units until a rule limits them. ``indications``
-    holds a finding for each indication asked, ``met`` those that are met. A ``traced`` service also keeps
-    what a result leaves out, for people who ask why.
+    holds a finding for each indication asked, ``met`` those that are met. Only a ``traced`` service keeps
+    what a result leaves out, ``indications`` among it, for people who ask why.
     """
 
     __slots__ = (

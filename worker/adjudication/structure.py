@@ -112,10 +112,9 @@ def rule_on_parent(service: Service, primaries: frozenset[str]) -> None:
 
 def mohs_primaries(service: Service) -> frozenset[str]:
     """The codes that a Mohs add-on belongs to: its first stage, or for blocks any stage."""
-    structure = service.book.structure
     if service.role == "additional_block":
-        return frozenset((*structure.first_stages, *structure.additional_stages))
-    return frozenset((structure.additional_stages[service.procedure],))
+        return service.book.stages
+    return frozenset((service.book.structure.additional_stages[service.procedure],))
 
 
 def rule_on_first_stages(group: Sequence[Service]) -> None:
