@@ -137,7 +137,7 @@ class Question:
         if met is not None:
             evidence.append(("from", source_of(shown[0], facts)))
         rule = f"necessity.{self._indication.id}"
-        reason = f"{self._indication.summary}: {_SAYS[met]}."
+        reason = f"{self._indication.summary}{_SAYS[met]}"
         finding = find(rule, self._book.text(rule), VERDICTS[met], tuple(evidence), reason)
         return Judged(met, finding, tuple(shown) if met is None else ())
 
@@ -145,4 +145,4 @@ class Question:
 _questionnaire = lru_cache(maxsize=1 << 10)(Questionnaire)
 """One a rulebook, since it remembers."""
 
-_SAYS: dict[Truth, str] = {True: "yes", False: "no", None: "not known"}
+_SAYS: dict[Truth, str] = {True: ".", False: ": not so.", None: ": not known."}

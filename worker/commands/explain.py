@@ -16,14 +16,14 @@ from worker.adjudication import Reference, Rejected, Result, Ruled, adjudicate, 
 from worker.adjudication.claim import Claim
 from worker.adjudication.finding import Finding
 from worker.adjudication.service import Service
-from worker.commands.loading import CodesDir, Payers, PoliciesDir, reference_or_exit
+from worker.commands.loading import CodesDir, EventsFile, Payers, PoliciesDir, reference_or_exit
 
 STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
 MARKS = {"met": "✓", "satisfied": "✓", "not_met": "✗", "violated": "✗", "unknown": "?"}
 
 
 def explain(
-    file: Annotated[str, Parameter(help="JSON Lines of CloudEvents, or - for standard input.")],
+    file: EventsFile,
     *,
     claim: Annotated[str, Parameter(help="The claim to explain.")],
     json: Annotated[bool, Parameter(help="Print the result and its trace as JSON.", negative="")] = False,
@@ -42,7 +42,7 @@ def explain(
         if json:
             print(orjson.dumps(trace(ruled, reference), option=orjson.OPT_INDENT_2).decode())
         else:
-            render(ruled, reference, Console())
+            render(ruled, reference, Console(emoji=False))  # an id is no place for pictures
     if not found:
         print(f"mms-worker: {file}: no event of that claim could be adjudicated", file=sys.stderr)
         sys.exit(1)
@@ -109,7 +109,7 @@ def render(ruled: Ruled, reference: Reference, console: Console) -> None:
     console.print()
     style = STYLES.get(result.outcome, "dim")
     console.print(
-        f"Claim [bold]{escape(claim.claim_id)}[/]   [{style}]{result.outcome.upper()}[/]", highlight=False
+        f"Claim [bold]{_literal(claim.claim_id)}[/]   [{style}]{result.outcome.upper()}[/]", highlight=False
     )
     used = ", ".join(f"{name} {version}" for name, version in result.basis.policies.items())
     console.print(f"decided by {used}", style="dim", highlight=False)
@@ -128,9 +128,14 @@ def render(ruled: Ruled, reference: Reference, console: Console) -> None:
         )
         _render_rulings(service, console)
     for one in result.documentation_needed:
-        lesion = f", lesion {escape(one.lesion)}" if one.lesion else ""
+        lesion = f", lesion {_literal(one.lesion)}" if one.lesion else ""
         facts = ", ".join(one.facts)
         console.print(f"\nLine {one.line}{lesion} could be settled by: [yellow]{facts}[/]", highlight=False)
+
+
+def _literal(id_: str) -> str:
+    """An id as it is, whatever it holds: no markup, and nothing that a terminal would obey."""
+    return escape("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in id_))
 
 
 def _render_rulings(service: Service, console: Console) -> None:
@@ -150,6 +155,17 @@ def _render_rulings(service: Service, console: Console) -> None:
 
 
 def _add_row(table: Table, finding: Finding, indent: str = "") -> None:
+    seen = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in finding.evidence.items()]
     source = f"{finding.policy} {finding.version}, {finding.citation}"
-    told = f"{escape(finding.reason)} [dim]({escape(source)})[/]"
+    told = f"{escape(finding.reason)} [dim]({escape('; '.join((*seen, source)))})[/]"
     table.add_row(MARKS[finding.verdict], indent + finding.rule, told)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " or ".join(map(str, value)) or "none"
+    return str(value)
