@@ -189,8 +189,8 @@ def test_another_payers_file_stands_in_for_the_directory_s_own(tmp_path: Path) -
     payers = tmp_path / "our-payers.toml"
     payers.write_text('default = "provider-candidacy"\n[necessity]\n"ACME 1" = "mms-medical-policy"\n')
     policies = load(payers=payers)
-    assert policies.necessity("CANDIDACY").id == policies.necessity("anyone").id == "provider-candidacy"
-    assert policies.necessity("ACME 1").id == "mms-medical-policy"
+    assert policies.necessity_id("CANDIDACY") == policies.necessity_id("anyone") == "provider-candidacy"
+    assert policies.necessity_id("ACME 1") == "mms-medical-policy"
 
 
 def test_the_digest_changes_with_any_file_that_is_read(

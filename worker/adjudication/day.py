@@ -13,7 +13,11 @@ MOHS_ORDER = ("first_stage", "additional_stage", "additional_block")
 
 
 def decide_day(services: list[Service], day: date) -> None:
-    """Rule on every line of a member's day of service, across claims. The rulings are on the services."""
+    """Rule on every line of a member's day of service, across claims.
+
+    Sorts ``services`` into the order of competition and leaves the rulings on them. Each claim is one object
+    and has a rank of its own.
+    """
     services.sort(key=attrgetter("order"))
     alone = services[0].claim is services[-1].claim
     for service in services:

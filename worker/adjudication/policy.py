@@ -117,7 +117,6 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
 class Bundling(Struct, frozen=True, forbid_unknown_fields=True):
     """What belongs to the Mohs service and what is paid beside it."""
 
-    mohs: tuple[Procedure, ...]
     repairs: tuple[CodeRange, ...]
     biopsies: tuple[CodeRange, ...]
     biopsy_modifiers: tuple[Modifier, ...]

@@ -78,8 +78,8 @@ class Service:
             self.rulings.append(self.book.satisfied(rule, reason, evidence))
 
     def limit(self, units: int, ruling: Ruling) -> None:
-        """Keep only ``units`` of the billed ones."""
-        self.rulings.append(ruling)
+        """Keep only ``units`` of the billed ones, at the most when the ruling is a pend."""
+        self.record_ruling(ruling)
         self.units = units
 
     def kept_units(self) -> tuple[int, int]:

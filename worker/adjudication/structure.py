@@ -95,11 +95,11 @@ def rule_on_parent(service: Service, primaries: frozenset[str]) -> None:
     standing = {parent.status: parent for parent in reversed(parents)}
     if "pay" in standing:
         evidence = service.reference(standing["pay"])
-        service.note("structure.parent-absent", "The service that it adds to is paid.", evidence)
+        service.note("structure.parent", "The service that it adds to is paid.", evidence)
     elif "pend" in standing:
         evidence = service.reference(standing["pend"])
         reason = "The service that it adds to is not decided yet."
-        service.record_ruling(book.pended("structure.parent-pending", reason, evidence))
+        service.record_ruling(book.pended("structure.parent", reason, evidence))
     elif parents:
         evidence = service.reference(parents[0])
         reason = "The service that it adds to is denied."
@@ -224,7 +224,7 @@ def _allow(service: Service, least: int, most: int, documented: int, rule: str) 
     evidence = (("units_billed", billed), ("units_documented", documented), ("units_left", most))
     if min(billed, least) != min(billed, most):
         reason = "How many units are left depends on another line that is not decided yet."
-        service.record_ruling(book.pended(rule, reason, evidence))
+        service.limit(min(billed, most), book.pended(rule, reason, evidence))
     elif most == 0:
         reason = "The records leave no unit for this line."
         service.record_ruling(book.denied(rule, reason, evidence))

@@ -45,7 +45,8 @@ def adjudicate_file(
         print(f"mms-worker: {out}: results and dead letters need a file each", file=sys.stderr)
         sys.exit(2)
     reference = reference_or_exit(policies_dir, codes_dir, payers)
-    gc.freeze()  # the reference data lives as long as the process; the collector need not look at it again
+    gc.freeze()  # the reference data lives as long as the process; the collector need not look at it again,
+    gc.set_threshold(100_000, 20, 20)  # and what a claim allocates is freed without its help
     rejected = 0
     try:
         with ExitStack() as stack:

@@ -157,7 +157,7 @@ def _render_rulings(service: Service, console: Console) -> None:
 def _add_row(table: Table, finding: Finding, indent: str = "") -> None:
     seen = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in finding.evidence.items()]
     source = f"{finding.policy} {finding.version}, {finding.citation}"
-    told = f"{escape(finding.reason)} [dim]({escape('; '.join((*seen, source)))})[/]"
+    told = f"{escape(finding.reason)} [dim]({_literal('; '.join((*seen, source)))})[/]"
     table.add_row(MARKS[finding.verdict], indent + finding.rule, told)
 
 

@@ -1,4 +1,7 @@
-"""Options that name reference data, and loading it for a command: what does not check ends it with exit 2."""
+"""What commands that decide have in common: the file of events, and the reference data to decide by.
+
+Reference data that does not check ends a command with exit 2.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,21 @@ from cyclopts import Parameter
 
 from worker.adjudication import Reference
 
+
+def _no_option(_: object, file: str) -> None:
+    """A misspelt option is no file name; ``-`` alone is."""
+    if file.startswith("-") and file != "-":
+        raise ValueError("there is no such option; a file of that name is given as ./-name")
+
+
+EventsFile = Annotated[
+    str,
+    Parameter(
+        help="JSON Lines of CloudEvents, or - for standard input.",
+        allow_leading_hyphen=True,
+        validator=_no_option,
+    ),
+]
 PoliciesDir = Annotated[Path | None, Parameter(env_var="MMS_POLICIES_DIR", help="Policy files to use.")]
 CodesDir = Annotated[Path | None, Parameter(env_var="MMS_CODES_DIR", help="Code sets to use.")]
 Payers = Annotated[

@@ -32,7 +32,7 @@ _KINDS: Mapping[Section, Mapping[str, CodeKind]] = {
         "distinct_lesion_modifiers": "modifier",
         "component_modifiers": "modifier",
     },
-    "bundling": {"mohs": "procedure", "biopsy_modifiers": "modifier"},
+    "bundling": {"biopsy_modifiers": "modifier"},
     "edits": {"em_only_modifiers": "modifier"},
 }
 """The keys under which a section names codes one by one; the bounds of a range need not be codes."""

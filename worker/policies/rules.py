@@ -33,7 +33,7 @@ RULES: Mapping[Section, Mapping[str, bool]] = {
         "structure.documented-blocks": True,
         "structure.parent-absent": True,
         "structure.parent-denied": True,
-        "structure.parent-pending": False,
+        "structure.parent": False,
     },
     "bundling": {
         "bundling.repair": False,
