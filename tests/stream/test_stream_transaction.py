@@ -1,0 +1,168 @@
+"""One lane's transactions: all or nothing, within their deadlines, and gone when thrown away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import MessageSizeTooLargeError
+
+from tests.conftest import NewBroker
+from tests.stream.streamkit import Stream, claims, until
+from worker.stream.errors import Fenced
+from worker.stream.topics import DEAD_LETTER_BYTES, HEADERS_BYTES, RESULT_BYTES
+from worker.stream.transaction import BATCH_BYTES, Outgoing, TransactionalProducer
+
+HANG_S = 30.0
+"""What would take so long would take for ever."""
+
+
+def producer(stream: Stream, partition: int = 0) -> TransactionalProducer:
+    return TransactionalProducer(TopicPartition(stream.settings.input_topic, partition), stream.settings)
+
+
+def outgoing(value: bytes) -> Outgoing:
+    return Outgoing(b"key", value, 1_700_000_000_000, [("header", b"1")])
+
+
+async def set_result_size(stream: Stream, size: int) -> None:
+    """Make the results topic refuse what is larger; returns when it does."""
+    topic = stream.settings.results_topic
+    config = {"max.message.bytes": str(size)}
+    async with (
+        stream.administration() as client,
+        AIOKafkaProducer(bootstrap_servers=stream.settings.bootstrap_servers) as probe,
+    ):
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
+
+        async def refuses() -> bool:
+            try:
+                await probe.send_and_wait(topic, bytes(2 * size), partition=stream.settings.partitions - 1)
+            except MessageSizeTooLargeError:
+                return True
+            return False
+
+        await until(refuses, "the smaller size to be in force")
+
+
+async def test_outputs_and_offset_are_committed_together_and_on_the_inputs_partition(stream: Stream) -> None:
+    lane = producer(stream, partition=2)
+    await lane.start()
+    outputs = {
+        stream.settings.results_topic: [outgoing(b"1"), outgoing(b"2")],
+        stream.settings.dead_letter_topic: [outgoing(b"3")],
+    }
+    await lane.commit(outputs, 3)
+    await lane.close()
+    assert await stream.committed() == 3
+    results, letters = await stream.results(), await stream.dead_letters()
+    assert [record.value for record in results[2]] == [b"1", b"2"]
+    assert [record.value for record in letters[2]] == [b"3"]
+    assert set(results) == set(letters) == {2}
+
+
+async def test_a_batch_larger_than_a_producer_batch_is_one_transaction(stream: Stream) -> None:
+    values = [number.to_bytes(4, "big") + os.urandom(BATCH_BYTES // 10) for number in range(35)]
+    lane = producer(stream)
+    await lane.start()
+    await lane.commit({stream.settings.results_topic: [outgoing(value) for value in values]}, 35)
+    await lane.close()
+    results = await stream.results()
+    assert [record.value for record in results[0]] == values
+
+
+@pytest.mark.parametrize(
+    ("topic", "size"), [("results_topic", RESULT_BYTES), ("dead_letter_topic", DEAD_LETTER_BYTES)]
+)
+async def test_a_record_as_large_as_its_topic_allows_goes_through(
+    stream: Stream, topic: str, size: int
+) -> None:
+    value = os.urandom(size - HEADERS_BYTES)
+    lane = producer(stream)
+    await lane.start()
+    await lane.commit(
+        {getattr(stream.settings, topic): [outgoing(b"before"), outgoing(value), outgoing(b"after")]}, 1
+    )
+    await lane.close()
+    ((*_, largest, _),) = (await stream.read(getattr(stream.settings, topic))).values()
+    assert largest.value == value
+
+
+async def test_a_failed_delivery_fails_the_commit_and_commits_nothing(stream: Stream) -> None:
+    await set_result_size(stream, 1000)
+    outputs = {
+        stream.settings.dead_letter_topic: [outgoing(b"fine")],
+        stream.settings.results_topic: [outgoing(os.urandom(2000))],
+    }
+    lane = producer(stream)
+    await lane.start()
+    with pytest.raises(MessageSizeTooLargeError):
+        await lane.commit(outputs, 2)
+    await lane.close()
+
+    heir = producer(stream)
+    await heir.start()  # settles what the first one left open
+    await heir.close()
+    assert await stream.committed() == 0
+    assert not await stream.dead_letters()
+
+
+async def test_a_second_producer_of_the_same_id_fences_the_first(stream: Stream) -> None:
+    first, second = producer(stream), producer(stream)
+    await first.start()
+    await first.commit({}, 1)
+    await second.start()
+    with pytest.raises(Fenced):
+        await first.commit({stream.settings.results_topic: [outgoing(b"late")]}, 2)
+    await second.commit({stream.settings.results_topic: [outgoing(b"mine")]}, 2)
+    await asyncio.gather(first.close(), second.close())
+    results = await stream.results()
+    assert [record.value for record in results[0]] == [b"mine"]
+
+
+@pytest.fixture
+async def hanging(new_broker: NewBroker, prefix: str, tmp_path: Path) -> AsyncIterator[tuple[Stream, int]]:
+    """A stream with short deadlines on a broker of its own, and the broker's process to be stopped."""
+    broker = new_broker()
+    with broker, ExitStack() as ending:
+        deadlines = {"batch_deadline_s": 1, "producer_start_deadline_s": 1, "producer_stop_deadline_s": 0.5}
+        made = Stream(broker.bootstrap, prefix, tmp_path, ending, **deadlines)
+        await made.create_topics()
+        assert broker.pid is not None
+        ending.callback(os.kill, broker.pid, signal.SIGCONT)
+        yield made, broker.pid
+
+
+async def test_a_stuck_producer_is_thrown_away_with_all_its_tasks(hanging: tuple[Stream, int]) -> None:
+    stream, broker = hanging
+    tasks = asyncio.all_tasks()
+    lane, late = producer(stream), producer(stream, partition=1)
+    await lane.start()
+    await lane.commit({}, 1)
+    os.kill(broker, signal.SIGSTOP)
+    async with asyncio.timeout(HANG_S):
+        with pytest.raises(TimeoutError):
+            await lane.commit({stream.settings.results_topic: [outgoing(b"never")]}, 2)
+        with pytest.raises(TimeoutError):
+            await late.start()
+        await lane.close()
+        await late.close()
+        await until(lambda: asyncio.all_tasks() == tasks, "the producers' tasks to end")
+
+
+async def test_a_batch_that_cannot_be_written_crashes_the_worker_in_the_end(stream: Stream) -> None:
+    worker = stream.worker(patience_s=1, retry_longest_s=0.2)
+    await worker.ready()
+    await set_result_size(stream, 500)
+    await stream.publish(claims(1, seed=41))
+    assert await worker.ended() == 1
+    (reason,) = worker.said("worker stops")
+    assert "has failed for 1 s, the last time with MessageSizeTooLargeError" in reason["reason"]
+    assert await stream.committed() == 0

@@ -1,0 +1,38 @@
+"""``mms-worker run``: the stream worker."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def run(
+    *,
+    accept_gap: Annotated[
+        bool, Parameter(negative="", help="Go on where input is missing or the committed offset was lost.")
+    ] = False,
+) -> None:
+    """Adjudicate claim events from Kafka, exactly once, until stopped (SIGTERM or Ctrl-C).
+
+    Settings are environment variables that begin with MMS_. Exit code 0 after a signal; 2 when settings,
+    topics, offsets or reference data do not allow to start or go on; 3 when the breaker has stopped it, since
+    too much would become dead letters; 1 after a crash. Nothing half-done is committed by any of them.
+    """
+    from worker.settings import InvalidSettings, load_settings
+
+    try:
+        settings = load_settings(**({"accept_gap": True} if accept_gap else {}))
+    except InvalidSettings as error:
+        print(f"mms-worker: {error}", file=sys.stderr)
+        sys.exit(2)
+
+    from worker.stream.logs import configure_logs
+
+    configure_logs(settings)
+
+    from worker.stream.app import run_worker
+    from worker.stream.core import load_core
+
+    run_worker(settings, load_core)

@@ -1,0 +1,168 @@
+"""Settings of the worker: environment variables that begin with ``MMS_``, and nothing else.
+
+No field holds a secret: passwords are named by file (``MMS_SASL_PASSWORD_FILE``) and read when a connection
+is made, so that neither a printed settings object nor a process listing can show one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import DirectoryPath, Field, FilePath, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MMS_"
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")]
+"""A topic or group name, as Kafka allows it."""
+Seconds = Annotated[float, Field(gt=0)]
+Days = Annotated[float, Field(gt=0)]
+
+
+TOPICS = ("input_topic", "results_topic", "dead_letter_topic", "changelog_topic")
+BELOW = (
+    ("buffer_low_records", "buffer_high_records"),
+    ("revoke_deadline_s", "session_timeout_s"),
+    ("batch_deadline_s", "transaction_timeout_s"),
+)
+"""Pairs of settings of which the first must be below the second."""
+
+
+class InvalidSettings(ValueError):  # noqa: N818  reads as what it says
+    """The environment does not make valid settings; the message names each variable at fault."""
+
+
+class Settings(BaseSettings):
+    """What a worker is told by its environment; units are in the names (``_s``, ``_ms``, ``_bytes``)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    bootstrap_servers: Annotated[str, Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$")] = "127.0.0.1:9092"
+    app_id: Name = "mms-adjudication-worker"
+    """Consumer group, and the beginning of every transactional id."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password_file: FilePath | None = None
+    tls_ca_file: FilePath | None = None
+    tls_cert_file: FilePath | None = None
+    tls_key_file: FilePath | None = None
+    tls_key_password_file: FilePath | None = None
+
+    input_topic: Name = "mms.claim-events.v1"
+    results_topic: Name = "mms.claim-results.v1"
+    dead_letter_topic: Name = "mms.claim-events.dlq.v1"
+    changelog_topic: Name = "mms.member-history.changelog.v1"
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Partitions of each of the four topics; state moves with them, so they are never changed afterwards."""
+    replication: Annotated[int, Field(ge=1, le=32)] = 3
+    """Replicas of each partition, when ``topics create`` makes them."""
+    input_retention_days: Days = 14
+    results_retention_days: Days = 400
+    dead_letter_retention_days: Days = 90
+    history_max_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    """The cap of one member's history; the changelog's records may be twice as large."""
+
+    key_partition_check: bool = True
+    """Whether a record must lie on the partition that murmur2 of its key names."""
+    result_source: Annotated[str, Field(min_length=1, max_length=1024)] = "/mms-adjudication-worker"
+    """``ce_source`` of the results."""
+    accept_gap: bool = False
+    """Go on where input records are missing or the committed offset is lost; what is missing is logged."""
+    codes_dir: DirectoryPath | None = None
+    """Code sets to use instead of those that come with the worker."""
+    policies_dir: DirectoryPath | None = None
+    payers_file: FilePath | None = None
+
+    batch_max_records: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    batch_max_ms: Annotated[float, Field(gt=0, le=5000)] = 50
+    """Upper bound of the time in which the decisions of one batch hold up everything else in the process."""
+    buffer_high_records: Annotated[int, Field(ge=2)] = 8000
+    """A lane's buffer above which its partition is paused, and below which it is resumed."""
+    buffer_low_records: Annotated[int, Field(ge=1)] = 3000
+    buffer_high_bytes: Annotated[int, Field(ge=1 << 20)] = 32 << 20
+
+    session_timeout_s: Seconds = 10
+    heartbeat_interval_s: Seconds = 0.5
+    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=1000)] = 20
+    metadata_max_age_s: Seconds = 30
+    """How soon changed partition counts are noticed."""
+    request_timeout_s: Seconds = 10
+    transaction_timeout_s: Seconds = 15
+    producer_start_deadline_s: Seconds = 10
+    batch_deadline_s: Seconds = 8
+    """From the first byte sent to the commit's answer."""
+    producer_stop_deadline_s: Seconds = 1
+    revoke_deadline_s: Seconds = 5
+    stop_deadline_s: Seconds = 3.5
+    """How long a stopping worker lets its lanes finish the batches in flight."""
+    retry_first_s: Seconds = 0.1
+    retry_longest_s: Seconds = 5
+    patience_s: Seconds = 120
+    """How long one partition, or the group, may fail without a success before the worker crashes."""
+
+    dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of dead letters above which the worker stops instead of going on."""
+    dead_letter_window_s: Seconds = 60
+    dead_letter_least_records: Annotated[int, Field(ge=1)] = 200
+    """Records in the window below which the share says nothing."""
+
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """Port of /livez, /readyz and /metrics; 0 takes a free one."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """``auto``: for people on a terminal, JSON elsewhere."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for below, above in BELOW:
+            if getattr(self, below) >= getattr(self, above):
+                raise ValueError(f"{variable(below)} must be below {variable(above)}")
+        if self.heartbeat_interval_s * 3 > self.session_timeout_s:
+            raise ValueError("MMS_HEARTBEAT_INTERVAL_S must be at most a third of MMS_SESSION_TIMEOUT_S")
+        if len({getattr(self, topic) for topic in TOPICS}) < len(TOPICS):
+            raise ValueError(f"{', '.join(map(variable, TOPICS))} must differ")
+        if self.security_protocol.startswith("SASL"):
+            for needed in ("sasl_username", "sasl_password_file"):
+                if getattr(self, needed) is None:
+                    protocol = f"MMS_SECURITY_PROTOCOL={self.security_protocol}"
+                    raise ValueError(f"{variable(needed)} is required with {protocol}")
+        return self
+
+
+def variable(field: str) -> str:
+    """The environment variable of a settings field."""
+    return PREFIX + field.upper()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment; ``overrides`` are fields that the command line gives.
+
+    Raises InvalidSettings with one line a fault, each naming its variable. A variable that begins with
+    ``MMS_`` and is none of the settings is a fault too: a misspelt one must not be ignored in silence.
+    """
+    known = [variable(field) for field in Settings.model_fields]
+    faults = [_unknown(name, known) for name in os.environ if name.startswith(PREFIX) and name not in known]
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        faults += [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
+    if faults:
+        raise InvalidSettings("\n".join(faults))
+    return settings
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{variable(str(fault['loc'][0]))}: {message}" if fault["loc"] else message

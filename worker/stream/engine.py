@@ -1,0 +1,185 @@
+"""The engine: everything between the start of the process and the last commit, without a framework.
+
+Loads the reference data while it looks for the brokers, checks the topics, and is a member of the group
+again and again: after a fencing or a failure of Kafka all lanes and the consumer go, and it joins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING
+
+import structlog
+from aiokafka.errors import KafkaError
+
+import worker
+from worker.stream.breaker import Breaker
+from worker.stream.deciding import Decider
+from worker.stream.errors import Fenced, GaveUp, Stop
+from worker.stream.health import Pulse
+from worker.stream.lane import Shared
+from worker.stream.metrics import Metrics
+from worker.stream.retry import Backoff
+from worker.stream.source import Source
+from worker.stream.verify import verify_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aiokafka import ConsumerRecord
+
+    from worker.settings import Settings
+    from worker.stream.agent import Channel
+    from worker.stream.core import Core
+    from worker.stream.deciding import Decided
+
+TICK_S = 1.0
+GC_ALLOCATIONS = 100_000
+"""Objects allocated and not freed, at which the collector looks at the youngest; Python's own is 700."""
+
+log = structlog.get_logger()
+
+
+class Engine:
+    """One worker's stream. ``run`` once, ``stop`` from beside it."""
+
+    def __init__(self, settings: Settings, load: Callable[[Settings], Core]) -> None:
+        self.pulse = Pulse()
+        self.metrics = Metrics(settings.input_topic)
+        self._settings = settings
+        self._load = load
+        self._decider: Decider | None = None
+        self._source: Source | None = None
+        self._stopping = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def decide(self, records: Sequence[ConsumerRecord]) -> Decided:
+        """Decide a batch; there is none before the reference data is loaded."""
+        if self._decider is None:
+            raise RuntimeError("no batch can come before the reference data is loaded")
+        return self._decider.decide(records)
+
+    def not_ready(self) -> list[str]:
+        """What readiness still waits for, in words; empty when ready."""
+        if self._stopping.is_set():
+            return ["the worker is stopping"]
+        waiting = [] if self._decider else ["policies and code sets"]
+        if self._source is None or not self._source.has_assignment:
+            return [*waiting, "an assignment from the group"]
+        closed = [lane.partition.partition for lane in self._source.lanes.values() if not lane.is_open]
+        return waiting + [f"the lane of partition {partition}" for partition in closed]
+
+    async def run(self, batches: Channel) -> None:
+        """Work until ``stop``. ``batches`` is the agent's channel. Raises a Stop, or what crashed it."""
+        self._idle.clear()
+        try:
+            await self._start()
+            shared = Shared(self._settings, batches, self.metrics, Breaker(self._settings), self.pulse)
+            backoff = Backoff(self._settings)
+            while not self._stopping.is_set():
+                await self._membership(shared, backoff)
+        finally:
+            self._idle.set()
+
+    async def stop(self) -> None:
+        """Close the intake, let the lanes finish, leave the group; returns when that is done."""
+        self._stopping.set()
+        if self._source is not None:
+            self._source.stop()
+        await self._idle.wait()
+
+    async def _start(self) -> None:
+        """Reference data and topics, at the same time; whichever refuses first ends the start."""
+        loading = asyncio.ensure_future(asyncio.to_thread(self._load, self._settings))
+        verifying = asyncio.ensure_future(self._verify())
+        try:
+            done, _ = await asyncio.wait([loading, verifying], return_when=asyncio.FIRST_EXCEPTION)
+            for one in done:
+                one.result()
+            core = await loading
+        finally:
+            loading.cancel()
+            verifying.cancel()
+        self.metrics.loaded(worker.__version__, core.policy_digest, core.codes_digest, core.releases)
+        _settle_memory()
+        self._decider = Decider(core.adjudicate, core.encode, self._settings)
+
+    async def _verify(self) -> None:
+        """Check the topics; a broker that is not there is waited for."""
+        backoff = Backoff(self._settings, forever=True)
+        while not self._stopping.is_set():
+            try:
+                await self._beating(verify_topics(self._settings))
+            except (KafkaError, OSError, TimeoutError) as error:
+                await self._pause(backoff, "kafka cannot be reached", error)
+            else:
+                return
+
+    async def _membership(self, shared: Shared, backoff: Backoff) -> None:
+        self._source = Source(shared)
+        try:
+            await self._source.run()
+        except BaseExceptionGroup as ended:
+            cause = _cause(ended)
+            if isinstance(cause, Fenced):
+                await self._pause(backoff, "fenced: all lanes dropped, joining again", cause)
+            elif isinstance(cause, KafkaError | OSError | TimeoutError):
+                await self._pause(backoff, "membership failed, joining again", cause)
+            else:
+                raise cause from ended
+
+    async def _pause(self, backoff: Backoff, event: str, error: Exception) -> None:
+        pause = backoff.failed()
+        if pause is None:
+            raise GaveUp(
+                f"{event}, for {self._settings.patience_s:g} s; the last error was {error!r}"
+            ) from error
+        named = f"{type(error).__name__}: {error}"
+        log.warning(event, brokers=self._settings.bootstrap_servers, error=named, in_seconds=round(pause, 2))
+        await self._beating(_first(self._stopping.wait(), pause))
+
+    async def _beating(self, work: Awaitable[None]) -> None:
+        """Await ``work`` and let the pulse beat meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=TICK_S)
+                self.pulse.beat()
+            task.result()
+        finally:
+            task.cancel()
+
+
+def _settle_memory() -> None:
+    """Spare the collector the reference data, which stays, and most of its rounds over batches.
+
+    What a batch allocates is freed without it; looking at it all the time costs a fifth of the throughput.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
+
+
+async def _first(event: Awaitable[object], seconds: float) -> None:
+    """Wait for ``event``, but no longer than ``seconds``."""
+    task = asyncio.ensure_future(event)
+    await asyncio.wait([task], timeout=seconds)
+    task.cancel()
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception of several that says best why the membership ended."""
+    flat = list(_flat(group))
+    for kind in (Stop, Fenced):
+        for error in flat:
+            if isinstance(error, kind):
+                return error
+    return flat[0]
+
+
+def _flat(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _flat(inner)]
+    return [error]

@@ -1,0 +1,256 @@
+"""A lane: one input partition, its transactional producer and its order of work.
+
+Its life, in this order: start the producer, which fences a zombie and settles its open transaction · restore
+the partition's member history, once there is one · *then* read the committed offset and go there · let the
+partition flow · batch by batch decide and commit. After any error or doubt the producer and all that is in
+memory are thrown away, and the life begins again. A lane whose assignment has passed never begins again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from worker.stream.agent import Batch
+from worker.stream.errors import Fenced, GaveUp, Stop
+from worker.stream.offsets import starting_offset
+from worker.stream.retry import Backoff
+from worker.stream.transaction import TransactionalProducer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiokafka import ConsumerRecord, TopicPartition
+
+    from worker.settings import Settings
+    from worker.stream.agent import Channel
+    from worker.stream.breaker import Breaker
+    from worker.stream.deciding import Decided
+    from worker.stream.health import Pulse
+    from worker.stream.intake import Intake
+    from worker.stream.metrics import Metrics
+
+BATCH_BYTES = 4 << 20
+"""Size of input values above which a batch is not made larger."""
+
+log = structlog.get_logger()
+
+
+class Shared(NamedTuple):
+    """What all lanes of a worker have in common."""
+
+    settings: Settings
+    batches: Channel
+    metrics: Metrics
+    breaker: Breaker
+    pulse: Pulse
+
+
+class Lane:
+    """Works one partition while it is assigned. ``run`` is its task, the rest is called beside it."""
+
+    def __init__(self, partition: TopicPartition, intake: Intake, shared: Shared) -> None:
+        self.partition = partition
+        self.is_open = False
+        """Whether it takes records: its producer has started and it stands at its offset."""
+        self.next_offset = 0
+        """The input offset up to which everything is committed, once it has been open."""
+        self.intake = intake
+        self._shared = shared
+        self._settings = shared.settings
+        self._log = log.bind(partition=partition.partition)
+        self._backoff = Backoff(shared.settings)
+        self._buffer: deque[ConsumerRecord] = deque()
+        self._buffered_bytes = 0
+        self._deciding = 0
+        self._arrived = asyncio.Event()
+        self._passed = asyncio.Event()
+        self._fault: Exception | None = None
+        self._in_transaction = False
+        self._seconds_a_record = 0.0
+
+    # ---- called by the source
+
+    def offer(self, records: Sequence[ConsumerRecord]) -> None:
+        """Buffer fetched records; a lane that is not open yet will fetch them again."""
+        if not self.is_open or self._has_passed():
+            return
+        self._buffer.extend(records)
+        self._buffered_bytes += sum(map(_size, records))
+        self._arrived.set()
+        if self._is_above_high_water():
+            self.intake.hold()
+
+    def retire(self) -> None:
+        """The assignment passes: finish the batches in flight, begin no other."""
+        self._passed.set()
+        self._arrived.set()
+
+    def _has_passed(self) -> bool:
+        return self._passed.is_set()
+
+    def doubt(self, error: Exception) -> None:
+        """The source cannot go on with this partition: begin again, from the committed offset."""
+        self._fault = error
+        self._arrived.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was fetched is committed."""
+        return self.is_open and not self._buffer and not self._deciding
+
+    # ---- its own task
+
+    async def run(self) -> None:
+        """Live until the assignment has passed.
+
+        Raises Fenced, a Stop of any kind, or GaveUp after failing for too long without a commit.
+        """
+        while not self._has_passed():
+            try:
+                await self._live()
+            except Stop:
+                raise
+            except Fenced:
+                if self._has_passed():
+                    return
+                self._shared.metrics.lane_restarted("fenced", in_transaction=True)
+                raise
+            except Exception as doubt:  # noqa: BLE001  the lane's edge: whatever it is, nobody knows what was written
+                await self._begin_again(doubt)
+
+    async def _begin_again(self, doubt: Exception) -> None:
+        timed_out = isinstance(doubt, TimeoutError)
+        self._shared.metrics.lane_restarted(
+            "timeout" if timed_out else "error", in_transaction=self._in_transaction
+        )
+        self._in_transaction = False
+        pause = self._backoff.failed()
+        if pause is None:
+            raise GaveUp(
+                f"partition {self.partition.partition} has failed for {self._settings.patience_s:g} s, "
+                f"the last time with {_named(doubt)}"
+            ) from doubt
+        self._log.warning("lane begins again", error=_named(doubt), in_seconds=round(pause, 2))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._passed.wait(), pause)
+
+    async def _live(self) -> None:
+        self._fault = None
+        producer = TransactionalProducer(self.partition, self._settings)
+        try:
+            await producer.start()
+            # Here the partition's member history is restored, once claims are decided with it.
+            self.next_offset = await starting_offset(self.intake, producer, self._settings)
+            if self._has_passed():
+                return
+            self._open()
+            await self._work(producer)
+        finally:
+            self.is_open = False
+            self.intake.hold()
+            self._buffer.clear()
+            self._buffered_bytes = 0
+            await producer.close()
+
+    def _open(self) -> None:
+        self.intake.seek(self.next_offset)
+        self.intake.flow()
+        self.is_open = True
+        self._log.info("lane open", offset=self.next_offset)
+
+    async def _work(self, producer: TransactionalProducer) -> None:
+        """Decide and commit batch by batch; the next batch is decided while one is being committed."""
+        ahead = asyncio.ensure_future(self._decide_next())
+        try:
+            while (decided := await ahead) is not None:
+                ahead = asyncio.ensure_future(self._decide_next())
+                await self._commit(producer, decided)
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+            self._deciding = 0
+
+    async def _decide_next(self) -> Decided | None:
+        """The next batch, decided; waits for records, but never for more of them. None when retired."""
+        while not self._has_passed() and self._fault is None and not self._buffer:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._has_passed():
+            return None
+        if self._fault is not None:
+            raise self._fault
+        batch = Batch(self._take(), asyncio.get_running_loop().create_future())
+        self._deciding += len(batch.records)
+        await self._shared.batches.put(batch)
+        decided = await batch.decided
+        self._seconds_a_record = decided.seconds / decided.records
+        return decided
+
+    async def _commit(self, producer: TransactionalProducer, decided: Decided) -> None:
+        bugs = ((self.partition.partition, offset) for offset in decided.bugs)
+        dead = len(decided.dead_letters)
+        self._shared.breaker.check(decided.records, dead, bugs)
+        outputs = {
+            self._settings.results_topic: decided.results,
+            self._settings.dead_letter_topic: decided.dead_letters,
+        }
+        began = time.perf_counter()
+        self._in_transaction = True
+        await producer.commit(outputs, decided.next_offset)
+        self._in_transaction = False
+        self.next_offset = decided.next_offset
+        self._deciding -= decided.records
+        self._backoff.succeeded()
+        self._shared.breaker.committed(decided.records, dead)
+        self._shared.metrics.batch(decided, time.perf_counter() - began)
+
+    # ---- the buffer
+
+    def _take(self) -> list[ConsumerRecord]:
+        """What is there, within the bounds of a batch."""
+        most, size = self._most_records(), 0
+        records: list[ConsumerRecord] = []
+        while self._buffer and len(records) < most and size < BATCH_BYTES:
+            record = self._buffer.popleft()
+            size += _size(record)
+            records.append(record)
+        self._buffered_bytes -= size
+        if self._is_below_low_water():
+            self.intake.flow()
+        return records
+
+    def _most_records(self) -> int:
+        """As many records as can be decided in the time for which a batch may hold up the process."""
+        most = self._settings.batch_max_records
+        if self._seconds_a_record > 0:
+            most = min(most, int(self._settings.batch_max_ms / 1000 / self._seconds_a_record))
+        return max(1, most)
+
+    def _is_above_high_water(self) -> bool:
+        settings = self._settings
+        return (
+            len(self._buffer) > settings.buffer_high_records
+            or self._buffered_bytes > settings.buffer_high_bytes
+        )
+
+    def _is_below_low_water(self) -> bool:
+        settings = self._settings
+        return (
+            len(self._buffer) <= settings.buffer_low_records
+            and self._buffered_bytes <= settings.buffer_high_bytes // 2
+        )
+
+
+def _size(record: ConsumerRecord) -> int:
+    return 0 if record.value is None else len(record.value)
+
+
+def _named(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,215 @@
+"""The source: one membership in the consumer group, from joining to leaving.
+
+Fetches everything there is into the lanes' buffers and never waits for a lane. Rebalance callbacks only mark
+and wait: aiokafka swallows what they raise. A lane that raises ends the membership, and with it all lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import OffsetOutOfRangeError
+
+from worker.stream.connection import connection
+from worker.stream.intake import Intake
+from worker.stream.lane import Lane
+from worker.stream.startup import process_age
+from worker.stream.tasks import ended_within
+from worker.stream.topics import INPUT_BYTES
+from worker.stream.verify import verify_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+
+    from aiokafka import TopicPartition
+
+    from worker.settings import Settings
+    from worker.stream.lane import Shared
+
+POLL_MS = 200
+TICK_S = 1.0
+"""How often the loop looks up from waiting: in a rebalance ``getmany()`` ignores its timeout."""
+CONSUMER_STOP_S = 1.0
+
+log = structlog.get_logger()
+
+
+class Source(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One membership: ``run`` joins, works and leaves. Not used again afterwards."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.has_assignment = False
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self._shared = shared
+        self._settings: Settings = shared.settings
+        self._consumer = _consumer(shared.settings)
+        self._stopping = asyncio.Event()
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._intakes: list[Intake] = []
+        self._assignment = 0
+        self._group = asyncio.TaskGroup()
+
+    async def run(self) -> None:
+        """Join the group and work until ``stop``, or until something fails.
+
+        Raises an ExceptionGroup of what ended it: Fenced, a Stop, or what Kafka raised.
+        """
+        self._consumer.subscribe([self._settings.input_topic], listener=self)
+        try:
+            async with self._group:
+                if await self._unless_stopped(self._consumer.start()):
+                    await self._poll()
+                await self._drain(self._settings.stop_deadline_s)
+        finally:
+            await self._leave()
+
+    def stop(self) -> None:
+        """Take nothing in any more, finish what is in flight, leave the group."""
+        self._stopping.set()
+
+    # ---- the loop
+
+    async def _poll(self) -> None:
+        reported = 0.0
+        while await self._unless_stopped(self._fetch()):
+            if time.monotonic() - reported > TICK_S:
+                reported = time.monotonic()
+                await self._report_lag()
+
+    async def _fetch(self) -> None:
+        """Give the lanes what there is.
+
+        Between draining the consumer and buffering nothing else may run: a lane that went back to its
+        committed offset in between would get records from where it stood before.
+        """
+        try:
+            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(timeout_ms=POLL_MS)
+        except OffsetOutOfRangeError as error:
+            for partition in error.args[0].keys() & self.lanes.keys():
+                self.lanes[partition].doubt(error)
+            return
+        for partition in fetched.keys() & self.lanes.keys():
+            self.lanes[partition].offer(fetched[partition])
+
+    async def _unless_stopped(self, work: Awaitable[None]) -> bool:
+        """Whether ``work`` ended before the source was stopped; raises what it raises."""
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            while not task.done() and not stopped.done():
+                await asyncio.wait([task, stopped], timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                self._shared.pulse.beat()
+            if stopped.done():
+                return False
+            task.result()
+            return True
+        finally:
+            stopped.cancel()
+            task.cancel()
+
+    async def _report_lag(self) -> None:
+        for partition, lane in list(self.lanes.items()):
+            intake = lane.intake
+            end = intake.stable_end()
+            if lane.is_open and end is not None:
+                # Transaction markers at the end of the log are offsets, but no records.
+                stands = await intake.position() if lane.is_idle else lane.next_offset
+                self._shared.metrics.lag(partition.partition, max(0, end - stands))
+
+    # ---- rebalances
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let the batches in flight end, then let go of every lane."""
+        self._assignment += 1
+        if not self.has_assignment:
+            log.info("joining group", group=self._settings.app_id, seconds_since_process_start=process_age())
+        self.has_assignment = False
+        await self._drain(self._settings.revoke_deadline_s)
+        for partition in revoked:
+            self._shared.metrics.unassigned(partition.partition)
+        self._shared.metrics.assigned(0)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Hold the partitions still and mark them; the rest happens in a task whose exceptions count."""
+        if self._stopping.is_set():
+            return
+        self._assignment += 1
+        assigned = sorted(assigned)
+        self._intakes = [
+            Intake(self._consumer, partition, self._settings.results_topic) for partition in assigned
+        ]
+        for intake in self._intakes:
+            intake.hold()
+            # Any position will do until the lane seeks: with none aiokafka looks for one of its own.
+            intake.seek(0)
+        self._group.create_task(self._admit(self._assignment, self._intakes))
+
+    async def _admit(self, assignment: int, intakes: list[Intake]) -> None:
+        """Check the partition counts, then give every partition its lane."""
+        await verify_counts(self._settings)
+        if assignment != self._assignment or self._stopping.is_set():
+            return
+        for intake in intakes:
+            lane = Lane(intake.partition, intake, self._shared)
+            self.lanes[intake.partition] = lane
+            task = self._group.create_task(lane.run())
+            task.add_done_callback(self._lane_ended)
+            self._tasks[lane] = task
+        self.has_assignment = True
+        self._shared.metrics.rebalanced()
+        self._shared.metrics.assigned(len(intakes))
+        log.info("partitions assigned", partitions=[intake.partition.partition for intake in intakes])
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        """With one lane that failed the whole membership ends: no assignment is taken up any more."""
+        if not task.cancelled() and task.exception() is not None:
+            self._stopping.set()
+
+    async def _drain(self, deadline: float) -> None:
+        """Retire all lanes; those that have not ended within ``deadline`` seconds are cut off."""
+        tasks, self._tasks = self._tasks, {}
+        for lane, task in tasks.items():
+            lane.retire()
+            if not lane.is_open:
+                task.cancel()  # nothing is in flight
+        for intake in self._intakes:
+            intake.revoke()
+        self.lanes = {}
+        if tasks:
+            _, late = await asyncio.wait(tasks.values(), timeout=deadline)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("lanes cut off", lanes=len(late), after_seconds=deadline)
+
+    async def _leave(self) -> None:
+        """Stop the consumer, which leaves the group; by force if it does not answer."""
+        self._stopping.set()
+        if await ended_within(CONSUMER_STOP_S, self._consumer.stop()):
+            return
+        log.warning("consumer does not stop: its session will expire")
+        coordinator = self._consumer._coordinator  # noqa: SLF001  no public way to end its tasks
+        if coordinator is not None and coordinator._heartbeat_task is not None:  # noqa: SLF001
+            # It would keep the membership, and with it the partitions, from whoever could work them.
+            coordinator._heartbeat_task.cancel()  # noqa: SLF001
+        await ended_within(CONSUMER_STOP_S / 3, self._consumer._client.close())  # noqa: SLF001
+
+
+def _consumer(settings: Settings) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **connection(settings),
+        group_id=settings.app_id,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        session_timeout_ms=round(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=round(settings.heartbeat_interval_s * 1000),
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        max_partition_fetch_bytes=4 * INPUT_BYTES,
+    )

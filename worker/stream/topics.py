@@ -1,0 +1,192 @@
+"""The four topics: what they must be like, making them, and how existing ones differ."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import IncompatibleBrokerVersion, NoError, TopicAlreadyExistsError, for_code
+
+from worker.adjudication.decode import MAX_VALUE_BYTES
+from worker.stream.connection import connection
+from worker.stream.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from worker.settings import Settings
+
+HEADERS_BYTES = 64 << 10
+"""Room for a record's headers and key, and for the framing of a batch of one."""
+INPUT_BYTES = MAX_VALUE_BYTES + HEADERS_BYTES
+RESULT_BYTES = 2 * INPUT_BYTES
+"""A result grows with its claim's lines, not with its bytes; twice the input is far above the largest."""
+DEAD_LETTER_BYTES = 4 * INPUT_BYTES + HEADERS_BYTES
+"""The broker bounds an input batch after the sender's compression. A value that is over the contract's bound,
+but was compressed better than LZ4 can, must still fit here: a dead letter that cannot be written would stop
+its partition."""
+DAY_MS = 24 * 60 * 60 * 1000
+FOREVER = str(2**63 - 1)
+PRODUCER_ID_EXPIRATION_MS = DAY_MS
+"""The broker's ``producer.id.expiration.ms`` by default."""
+
+CREATE = "mms-worker topics create"
+ESSENTIAL = {"cleanup.policy", "max.message.bytes"}
+"""Configuration without which records are lost or refused: a worker does not start without it."""
+
+
+class TopicSpec(NamedTuple):
+    """A topic as it must be; ``config`` holds Kafka's own names of topic settings."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+class Difference(NamedTuple):
+    """Something about a topic that is not as it must be, and the command that repairs it."""
+
+    topic: str
+    what: str
+    repair: str
+    essential: bool
+    missing: bool = False
+
+    def __str__(self) -> str:
+        return f"topic {self.topic} {self.what}; repair: {self.repair}"
+
+
+def specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """The four topics that the settings ask for."""
+
+    def kept(days: float, size: int) -> dict[str, str]:
+        retention = str(round(days * DAY_MS))
+        return {"cleanup.policy": "delete", "retention.ms": retention, "max.message.bytes": str(size)}
+
+    # Results and dead letters carry their input's timestamp, which was accepted once already.
+    as_old_as_input = {"message.timestamp.after.max.ms": FOREVER}
+    compacted = {
+        "cleanup.policy": "compact",
+        "max.message.bytes": str(2 * settings.history_max_bytes + HEADERS_BYTES),
+        "delete.retention.ms": str(2 * PRODUCER_ID_EXPIRATION_MS),
+    }
+    configs = {
+        settings.input_topic: kept(settings.input_retention_days, INPUT_BYTES),
+        settings.results_topic: kept(settings.results_retention_days, RESULT_BYTES) | as_old_as_input,
+        settings.dead_letter_topic: kept(settings.dead_letter_retention_days, DEAD_LETTER_BYTES)
+        | as_old_as_input,
+        settings.changelog_topic: compacted | as_old_as_input,
+    }
+    durable = {"min.insync.replicas": "2" if settings.replication > 2 else "1"}
+    return tuple(
+        TopicSpec(name, settings.partitions, settings.replication, config | durable)
+        for name, config in configs.items()
+    )
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client that is connected. Raises KafkaConnectionError if no broker answers."""
+    client = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.close()
+
+
+async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
+    """Create those of ``wanted`` that do not exist; returns their names.
+
+    Raises Refused with the broker's reason if it does not make one.
+    """
+    existing = await partition_counts(client)
+    missing = [spec for spec in wanted if spec.name not in existing]
+    if not missing:
+        return []
+    new = [
+        NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=dict(spec.config))
+        for spec in missing
+    ]
+    response = await client.create_topics(new)
+    for topic, code, *reason in response.topic_errors:
+        if for_code(code) not in {NoError, TopicAlreadyExistsError}:
+            why = (reason[0] if reason else None) or for_code(code).__name__
+            raise Refused(f"topic {topic} was not created: {why}; see MMS_REPLICATION and MMS_PARTITIONS")
+    return [spec.name for spec in missing]
+
+
+async def partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
+    """Partitions by topic, of every topic there is; asking by name would create them on some brokers."""
+    topics = await client.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in topics}
+
+
+async def differences(client: AIOKafkaAdminClient, settings: Settings) -> list[Difference]:
+    """How the topics differ from the settings: existence, partitions, replicas, configuration."""
+    topics = {topic["topic"]: topic["partitions"] for topic in await client.describe_topics()}
+    found: list[Difference] = []
+    for spec in specs(settings):
+        partitions = topics.get(spec.name)
+        if partitions is None:
+            found.append(Difference(spec.name, "does not exist", CREATE, essential=True, missing=True))
+            continue
+        found += counted(spec, len(partitions), settings)
+        replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
+        if replicas < spec.replication:
+            what = f"has {replicas} replicas, not the {spec.replication} of MMS_REPLICATION"
+            found.append(
+                Difference(spec.name, what, _tool("kafka-reassign-partitions.sh", settings), essential=False)
+            )
+        found += await _configured(client, spec, settings)
+    return found
+
+
+def counted(spec: TopicSpec, partitions: int | None, settings: Settings) -> list[Difference]:
+    """What is different about a topic's number of partitions; None is a topic that does not exist."""
+    if partitions == spec.partitions:
+        return []
+    if partitions is None:
+        return [Difference(spec.name, "does not exist", CREATE, essential=True, missing=True)]
+    what = f"has {partitions} partitions, not the {spec.partitions} of MMS_PARTITIONS"
+    topics = _tool("kafka-topics.sh", settings)
+    if partitions < spec.partitions:
+        repair = f"{topics} --alter --topic {spec.name} --partitions {spec.partitions}"
+    else:
+        repair = (
+            f"{topics} --delete --topic {spec.name}, then {CREATE} "
+            f"(partitions cannot be taken away: drain or copy the topic first)"
+        )
+    return [Difference(spec.name, what, repair, essential=True)]
+
+
+async def _configured(client: AIOKafkaAdminClient, spec: TopicSpec, settings: Settings) -> list[Difference]:
+    try:
+        (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
+    except IncompatibleBrokerVersion:  # a mock cluster: there is no configuration to be wrong
+        return []
+    ((code, message, _, _, entries),) = response.resources
+    if for_code(code) is not NoError:
+        raise for_code(code)(message)
+    actual = {entry[0]: entry[1] for entry in entries}
+    found = []
+    for name, wanted in spec.config.items():
+        if not _suffices(name, actual.get(name), wanted):
+            alter = f"--alter --entity-type topics --entity-name {spec.name} --add-config {name}={wanted}"
+            repair = f"{_tool('kafka-configs.sh', settings)} {alter}"
+            what = f"has {name}={actual.get(name)}, not {wanted}"
+            found.append(Difference(spec.name, what, repair, essential=name in ESSENTIAL))
+    return found
+
+
+def _suffices(name: str, actual: str | None, wanted: str) -> bool:
+    if name == "max.message.bytes":
+        return actual is not None and int(actual) >= int(wanted)
+    return actual == wanted
+
+
+def _tool(name: str, settings: Settings) -> str:
+    return f"{name} --bootstrap-server {settings.bootstrap_servers}"

@@ -1,0 +1,134 @@
+"""One transactional producer, with a deadline on everything it does and a sure way to be rid of it.
+
+aiokafka's ``commit_transaction()`` succeeds although a produce inside it failed: only the delivery future
+knows. So every one is awaited before the offset is sent. After any error or missed deadline nobody knows
+what the broker has: the producer is discarded, never used again, and the next one with the same
+transactional id settles what it left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ProducerClosed, ProducerFenced
+
+from worker.stream.connection import connection
+from worker.stream.errors import Fenced
+from worker.stream.tasks import ended_within, outlive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from worker.settings import Settings
+
+BATCH_BYTES = 1 << 20
+"""Uncompressed size above which a producer batch is split; one larger record makes a batch of its own."""
+
+
+class Outgoing(NamedTuple):
+    """A record to be written; its partition is its input's, ``timestamp`` is in milliseconds."""
+
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: Sequence[tuple[str, bytes]]
+
+
+class TransactionalProducer:
+    """A producer of one transactional id for the records of one input partition."""
+
+    def __init__(self, source: TopicPartition, settings: Settings) -> None:
+        self._source = source
+        self._group = settings.app_id
+        self._settings = settings
+        self._producer: Any = None
+
+    async def start(self) -> None:
+        """Fence whoever used this transactional id before, and settle the transaction that it left open."""
+        self._producer = AIOKafkaProducer(
+            **connection(self._settings),
+            transactional_id=f"{self._group}-{self._source.topic}-{self._source.partition}",
+            transaction_timeout_ms=round(self._settings.transaction_timeout_s * 1000),
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            linger_ms=0,
+        )
+        async with asyncio.timeout(self._settings.producer_start_deadline_s):
+            await self._producer.start()
+
+    async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int) -> None:
+        """Write ``outputs`` (by topic) and the input offset in one transaction.
+
+        Raises Fenced if the transactional id has another producer; after any exception the state of the
+        transaction is unknown and the producer must be discarded.
+        """
+        try:
+            async with asyncio.timeout(self._settings.batch_deadline_s):
+                await self._producer.begin_transaction()
+                deliveries: list[asyncio.Future[Any]] = []
+                for topic, records in outputs.items():
+                    await self._send(topic, records, deliveries)
+                await asyncio.gather(*deliveries)
+                await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
+                await self._producer.commit_transaction()
+        except ProducerFenced as error:
+            raise Fenced(f"partition {self._source.partition} of {self._source.topic}") from error
+
+    async def _send(
+        self, topic: str, records: Iterable[Outgoing], deliveries: list[asyncio.Future[Any]]
+    ) -> None:
+        for batch in self._packed(records):
+            delivery = await self._producer.send_batch(batch, topic, partition=self._source.partition)
+            delivery.add_done_callback(_retrieved)
+            deliveries.append(delivery)
+
+    def _packed(self, records: Iterable[Outgoing]) -> Iterable[Any]:
+        batch = None
+        for record in records:
+            if batch is None or not _appended(batch, record):
+                if batch is not None:
+                    yield batch
+                batch = self._producer.create_batch()
+                _appended(batch, record)
+        if batch is not None:
+            batch.close()
+            yield batch
+
+    async def close(self) -> None:
+        """Stop it, cleanly if that takes no longer than its deadline allows, else by force.
+
+        A caller that is cancelled meanwhile need not wait: the producer still ends.
+        """
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            deadline = self._settings.producer_stop_deadline_s
+            await asyncio.shield(outlive(_dispose(producer, deadline)))
+
+
+def _appended(batch: Any, record: Outgoing) -> bool:
+    added = batch.append(
+        timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers)
+    )
+    return added is not None
+
+
+def _retrieved(delivery: asyncio.Future[Any]) -> None:
+    """Look at a delivery's exception, so that one nobody awaits any more is not reported as forgotten."""
+    if not delivery.cancelled():
+        delivery.exception()
+
+
+async def _dispose(producer: Any, deadline: float) -> None:
+    """End a producer, by force if it does not stop: with an undelivered batch ``stop()`` flushes for ever."""
+    if await ended_within(deadline, producer.stop()):
+        return
+    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001  no public way to give up a batch
+    sender = producer._sender.sender_task  # noqa: SLF001
+    if sender is not None:
+        # The first cancellation makes the sender wait for its requests, the second ends that wait.
+        for _ in range(2):
+            sender.cancel()
+            await asyncio.wait([sender], timeout=deadline / 4)
+    await ended_within(deadline / 2, producer.client.close())

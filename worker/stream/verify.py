@@ -1,0 +1,39 @@
+"""What a worker looks at before it works: whether the topics are there, and as they must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from worker.stream.errors import Refused
+from worker.stream.topics import admin, counted, differences, partition_counts, specs
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def verify_topics(settings: Settings) -> None:
+    """Raise Refused if a topic differs in something essential; other differences are logged."""
+    async with admin(settings) as client:
+        found = await differences(client, settings)
+    for difference in found:
+        if not difference.essential:
+            log.warning(
+                "topic differs", topic=difference.topic, what=difference.what, repair=difference.repair
+            )
+    _refuse([str(difference) for difference in found if difference.essential])
+
+
+async def verify_counts(settings: Settings) -> None:
+    """Raise Refused if a topic is missing or has not the partitions of the settings."""
+    async with admin(settings) as client:
+        counts = await partition_counts(client)
+    _refuse([str(one) for spec in specs(settings) for one in counted(spec, counts.get(spec.name), settings)])
+
+
+def _refuse(reasons: list[str]) -> None:
+    if reasons:
+        raise Refused("\n".join(reasons))
