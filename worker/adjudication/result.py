@@ -80,9 +80,9 @@ def line_decision(service: Service) -> LineDecision:
         open_ = [ruling for ruling in service.rulings if ruling.effect == "pend"]
         findings = tuple(ruling.finding for ruling in open_)
         return LineDecision(number, "pend", None, _adjustments(open_), findings)
-    limits = [ruling for ruling in service.rulings if ruling.effect == "limit"]
-    if not limits:
+    if service.units == service.line.units:
         return LineDecision(number, "pay", service.units, (), _in_favour(service))
+    limits = [ruling for ruling in service.rulings if ruling.effect == "limit"]
     findings = (*_in_favour(service), *(ruling.finding for ruling in limits))
     return LineDecision(number, "pay", service.units, _adjustments(limits), findings)
 
