@@ -12,7 +12,7 @@ Standing: TypeAlias = Literal["same", "documented", "undocumented"]
 
 def rule_on_bundle(service: Service) -> None:
     """Repairs stand beside Mohs surgery; biopsies and pathology only for another, documented lesion."""
-    if service.status == "deny":
+    if not service.is_asked:
         return
     mohs = [other for other in service.related if other.is_mohs]
     asked = [other for other in mohs if other.status != "deny"]

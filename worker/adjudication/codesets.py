@@ -98,7 +98,7 @@ class CodeSets:
         self.digest = digest
         """``sha256:`` of the contents of every file that was read."""
         self._by_day: dict[date, Tables] = {}
-        self._by_releases: dict[tuple[str, ...], Tables] = {}
+        self._by_tables: dict[tuple[int, ...], Tables] = {}
 
     def on(self, day: date) -> Tables:
         """The tables in force on ``day``: the same object for all days with the same releases."""
@@ -112,11 +112,13 @@ class CodeSets:
 
     def _in_force(self, day: date) -> Tables:
         in_force = [dated.on(day) for dated in self._sets]
-        releases = tuple(release for release, _ in in_force)
-        if releases not in self._by_releases:
-            names = {dated.name: release for dated, release in zip(self._sets, releases, strict=True)}
-            self._by_releases[releases] = Tables(names, *(table for _, table in in_force))  # type: ignore[arg-type]
-        return self._by_releases[releases]
+        # By identity, not by release: a release whose rows change on a day has a table for each side of it.
+        key = tuple(id(table) for _, table in in_force)
+        if key not in self._by_tables:
+            pairs = zip(self._sets, in_force, strict=True)
+            names = {dated.name: release for dated, (release, _) in pairs}
+            self._by_tables[key] = Tables(names, *(table for _, table in in_force))  # type: ignore[arg-type]
+        return self._by_tables[key]
 
     @property
     def sets(self) -> tuple[Dated[object], ...]:

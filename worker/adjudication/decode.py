@@ -139,7 +139,9 @@ def _binary_attributes(headers: Headers) -> Attributes | Rejected | None:
 
 
 def _is_structured(content_type: bytes | None) -> bool:
-    return content_type is not None and content_type.lower().startswith(b"application/cloudevents")
+    if content_type is None:
+        return False
+    return content_type.partition(b";")[0].strip().lower() == b"application/cloudevents+json"
 
 
 def _structured(value: bytes) -> Event | Rejected:

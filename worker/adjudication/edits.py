@@ -74,7 +74,7 @@ def rule_on_pairs(group: Sequence[Service], pairs: Sequence[Pair]) -> None:
     stood: dict[int, Status] = {id(pair.column_1): pair.column_1.status for pair in pairs}
     for service in group:
         against = [pair for pair in pairs if pair.column_2 is service and stood[id(pair.column_1)] != "deny"]
-        if service.status != "deny" and against:
+        if service.is_asked and against:
             _rule_on_column_2(service, against, stood)
 
 
@@ -118,7 +118,7 @@ def rule_on_units(group: Sequence[Service]) -> None:
             _rule_on_sums(of_claim)
             of_claim = []
         mue = service.tables.mue.get(service.procedure)
-        if mue is not None and service.status != "deny":
+        if mue is not None and service.is_asked:
             of_claim.append((service, mue, _units_of_day(service, mue)))
     _rule_on_sums(of_claim)
 

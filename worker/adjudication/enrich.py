@@ -80,10 +80,15 @@ def _facts(service: Service) -> Facts:
         record.rapid_growth,
         record.high_risk_metastasis,
         True if "immunosuppressed" in implied else immunosuppressed,
-        record.histology,
+        distinct(record.histology),
         implied,
         record.diameter_cm,
     )
+
+
+def distinct(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The words of a closed vocabulary, each once: a list may repeat them as often as a record is long."""
+    return words if words is None or len(words) < 2 else tuple(dict.fromkeys(words))
 
 
 def _sites(documented: str | None, possible: frozenset[str]) -> tuple[frozenset[str], Source]:

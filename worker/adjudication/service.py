@@ -64,6 +64,11 @@ class Service:
         self.related: Sequence[Service] = ()
         """The related lines of the day, itself among them, in the order of competition (policy §0)."""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether further rules are asked of the line; of a denied one only so that its trace is whole."""
+        return self.status != "deny" or self.traced
+
     def record_ruling(self, ruling: Ruling) -> None:
         """Keep a ruling; deny outweighs pend, pend outweighs pay."""
         self.rulings.append(ruling)

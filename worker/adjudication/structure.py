@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from worker.adjudication.claim import Lesion
+from worker.adjudication.enrich import distinct
 from worker.adjudication.facts import among
 from worker.adjudication.finding import Evidence
 from worker.adjudication.service import Service
@@ -61,7 +62,7 @@ def _rule_on_peripheral_code(service: Service, central: bool | None, evidence: E
 def _rule_on_central_code(service: Service, evidence: Evidence) -> None:
     """17311/17312 where the site is not surely central."""
     book = service.book
-    involved = service.record.direct_involvement if service.record else None
+    involved = distinct(service.record.direct_involvement) if service.record else None
     peripheral = service.facts is not None and among(service.facts.sites, book.peripheral_sites)
     shown = (*evidence, ("direct_involvement", involved))
     if involved:
@@ -83,7 +84,7 @@ def _rule_on_central_code(service: Service, evidence: Evidence) -> None:
 def rule_on_parent(service: Service, primaries: frozenset[str]) -> None:
     """An add-on stands on a related line of its primary, of the same lesion when both name one."""
     book = service.book
-    if service.status == "deny":
+    if not service.is_asked:
         return
     parents = [
         other
@@ -122,7 +123,7 @@ def rule_on_first_stages(group: Sequence[Service]) -> None:
     if len(group) > 1:
         _rule_on_same_lesion(group)
         _rule_on_distinct_lesions(group)
-    for service in _standing(group):
+    for service in _asked(group):
         if service.lesion is not None and service.units > 1:
             evidence = (("units_billed", service.units), ("units_allowed", 1))
             reason = "A lesion has one first stage."
@@ -130,7 +131,7 @@ def rule_on_first_stages(group: Sequence[Service]) -> None:
 
 
 def _rule_on_same_lesion(group: Sequence[Service]) -> None:
-    for service in _standing(group):
+    for service in _asked(group):
         earlier = [
             other
             for other in _earlier(service, group)
@@ -141,7 +142,7 @@ def _rule_on_same_lesion(group: Sequence[Service]) -> None:
 
 
 def _rule_on_distinct_lesions(group: Sequence[Service]) -> None:
-    for service in _standing(group):
+    for service in _asked(group):
         if not service.modifiers.isdisjoint(service.book.distinct_modifiers):
             continue
         earlier = [
@@ -164,8 +165,8 @@ def _yield_to(service: Service, earlier: Sequence[Service], rule: str, reason: s
         service.record_ruling(service.book.pended(rule, waiting, service.reference(earlier[0])))
 
 
-def _standing(group: Iterable[Service]) -> list[Service]:
-    return [service for service in group if service.status != "deny"]
+def _asked(group: Iterable[Service]) -> list[Service]:
+    return [service for service in group if service.is_asked]
 
 
 def _earlier(service: Service, group: Sequence[Service]) -> Iterable[Service]:
@@ -206,7 +207,7 @@ def _additional_blocks(record: Lesion, included: int) -> int | None:
 def _rule_on_documented(
     group: Sequence[Service], count: Callable[[Lesion, int], int | None], rule: str
 ) -> None:
-    for service in _standing(group):
+    for service in _asked(group):
         if service.record is None:
             continue
         documented = count(service.record, service.book.structure.blocks_included)
