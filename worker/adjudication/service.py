@@ -85,7 +85,8 @@ class Service:
     def limit(self, units: int, ruling: Ruling) -> None:
         """Keep only ``units`` of the billed ones, at the most when the ruling is a pend."""
         self.record_ruling(ruling)
-        self.units = units
+        if self.status != "deny":
+            self.units = units
 
     def kept_units(self) -> tuple[int, int]:
         """Fewest and most units that the line can end with: a pended one may end with none."""
