@@ -22,27 +22,20 @@ from worker.adjudication.policy import Indication
 from worker.adjudication.rulebook import MEMO_LIMIT, Rulebook
 from worker.adjudication.service import Service
 
+WIDE_FACTS = frozenset({"site", "histology", "diameter_cm"})
+"""Facts of many values; the others are yes, no or unknown, or little more."""
+
 VERDICTS: dict[Truth, Verdict] = {True: "met", False: "not_met", None: "unknown"}
 
 
 class Judged(NamedTuple):
-    """One indication on one set of facts: whether it is met, its finding, the facts it lacks."""
+    """One indication on one set of facts; sorts in the policy's order."""
 
+    position: int
     met: Truth
     finding: Finding
     unknown: tuple[str, ...]
     """The facts for want of which it is not known."""
-
-
-class Assessment(NamedTuple):
-    """What the indications say of one set of facts."""
-
-    ruling: Ruling
-    """Of the policy as a whole: necessary, not necessary, or undetermined with the facts it needs."""
-    indications: Sequence[Judged]
-    """Each indication, in the policy's order."""
-    met: tuple[Finding, ...]
-    """The findings of those that are met."""
 
 
 def rule_on_validity(service: Service) -> None:
@@ -72,11 +65,14 @@ def rule_on_necessity(service: Service) -> None:
         documented = service.record.site if service.record else None
         evidence = (("diagnosis", service.diagnosis), ("documented_site", documented))
         service.record_ruling(book.pended("documentation.conflict", reason, evidence, ("site",)))
-    ruling, indications, service.met = _questionnaire(book).assess(facts)
+    questionnaire = _questionnaire(book)
+    service.met = questionnaire.met(facts)
     if service.traced:
-        service.indications = tuple(one.finding for one in indications)
-    if service.traced or ruling.effect != "none":
-        service.record_ruling(ruling)
+        service.indications = tuple(one.finding for one in questionnaire.judge(facts))
+    if not service.met:
+        service.record_ruling(questionnaire.unmet(facts))
+    elif service.traced:
+        service.record_ruling(book.satisfied("necessity.indications", "An indication is met."))
 
 
 class Questionnaire:
@@ -85,61 +81,80 @@ class Questionnaire:
     def __init__(self, book: Rulebook) -> None:
         indications = book.necessity.indications
         self._book = book
-        self._questions = tuple(Question(book, indication) for indication in indications)
         self._facts_asked = facts_asked(indications)
-        self._necessary = book.satisfied("necessity.indications", "An indication is met.")
+        groups: dict[frozenset[str], list[tuple[int, Indication]]] = {}
+        for position, indication in enumerate(indications):
+            key = WIDE_FACTS.intersection(facts_asked((indication,)))
+            groups.setdefault(key, []).append((position, indication))
+        self._panels = tuple(Panel(book, group) for group in groups.values())
 
-    def assess(self, facts: Facts) -> Assessment:
-        """Ask every indication."""
-        judged = [question.ask(facts) for question in self._questions]
-        met = tuple([one.finding for one in judged if one.met])
-        if met:
-            return Assessment(self._necessary, judged, met)
+    def met(self, facts: Facts) -> tuple[Finding, ...]:
+        """The findings of the indications that the facts meet."""
+        met: list[Judged] = []
+        for panel in self._panels:
+            met += panel.ask(facts).met
+        if len(met) > 1:
+            met.sort()
+        return tuple([one.finding for one in met])
+
+    def judge(self, facts: Facts) -> list[Judged]:
+        """Every indication on the facts."""
+        return sorted(one for panel in self._panels for one in panel.ask(facts).judged)
+
+    def unmet(self, facts: Facts) -> Ruling:
+        """The ruling where no indication is met: a pend for the facts that could meet one, or a denial."""
+        judged = self.judge(facts)
         shown = tuple((fact, evidence_of(fact, facts)) for fact in self._facts_asked)
         needed = tuple(dict.fromkeys(fact for one in judged for fact in one.unknown))
         if needed:
             reason = "No indication is met yet, and facts are missing of which any one could meet one."
-            ruling = self._book.pended("necessity.indications", reason, shown, needed)
-        else:
-            reason = "None of the policy's indications is met by the facts on record."
-            ruling = self._book.denied("necessity.indications", reason, shown)
-        return Assessment(ruling, judged, met)
+            return self._book.pended("necessity.indications", reason, shown, needed)
+        reason = "None of the policy's indications is met by the facts on record."
+        return self._book.denied("necessity.indications", reason, shown)
 
 
-class Question:
-    """One indication of one rulebook. It looks at few facts, so it remembers what it said of them."""
+class Answer(NamedTuple):
+    """What a panel says of a set of facts: each of its indications, and those that are met."""
 
-    def __init__(self, book: Rulebook, indication: Indication) -> None:
+    judged: tuple[Judged, ...]
+    met: tuple[Judged, ...]
+
+
+class Panel:
+    """Indications that look at the same wide facts. They see few different ones, so it remembers answers."""
+
+    def __init__(self, book: Rulebook, indications: Sequence[tuple[int, Indication]]) -> None:
         self._book = book
-        self._indication = indication
-        asked = set(facts_asked((indication,)))
+        self._indications = indications
+        asked = set(facts_asked(indication for _, indication in indications))
         if "site" in asked:
             asked |= {"sites", "sites_from"}
         looked_at = [i for i, name in enumerate(Facts._fields) if name in asked or name == "implied"]
         self._look_at = itemgetter(*looked_at)
-        self._said: dict[tuple[object, ...], Judged] = {}
+        self._said: dict[tuple[object, ...], Answer] = {}
 
-    def ask(self, facts: Facts) -> Judged:
-        """Whether the facts meet the indication."""
+    def ask(self, facts: Facts) -> Answer:
+        """Judge the panel's indications."""
         seen = self._look_at(facts)
-        judged = self._said.get(seen)
-        if judged is None:
+        answer = self._said.get(seen)
+        if answer is None:
             if len(self._said) >= MEMO_LIMIT:
                 self._said.clear()
-            judged = self._said[seen] = self._judge(facts)
-        return judged
+            judged = tuple(self._judge(position, one, facts) for position, one in self._indications)
+            answer = self._said[seen] = Answer(judged, tuple(one for one in judged if one.met))
+        return answer
 
-    def _judge(self, facts: Facts) -> Judged:
-        truths = [(criterion, truth_of(criterion, facts)) for criterion in self._indication.any_of]
+    def _judge(self, position: int, indication: Indication, facts: Facts) -> Judged:
+        truths = [(criterion, truth_of(criterion, facts)) for criterion in indication.any_of]
         met = any_of(truth for _, truth in truths)
         shown = [fact_of(criterion) for criterion, truth in truths if truth is met]
         evidence = [(fact, evidence_of(fact, facts)) for fact in dict.fromkeys(shown)]
         if met is not None:
             evidence.append(("from", source_of(shown[0], facts)))
-        rule = f"necessity.{self._indication.id}"
-        reason = f"{self._indication.summary}{_SAYS[met]}"
+        rule = f"necessity.{indication.id}"
+        reason = f"{indication.summary}{_SAYS[met]}"
         finding = find(rule, self._book.text(rule), VERDICTS[met], tuple(evidence), reason)
-        return Judged(met, finding, tuple(shown) if met is None else ())
+        return Judged(position, met, finding, tuple(shown) if met is None else ())
 
 
 _questionnaire = lru_cache(maxsize=1 << 10)(Questionnaire)
