@@ -1,7 +1,8 @@
 """The events that come in, as typed, frozen values.
 
 The shapes and bounds are those of ``schemas/``; ``tests/contract`` holds the two together. A fact that is
-missing or null is ``None`` here: unknown, never false. An empty tuple is a statement: none.
+missing or null is ``None`` here: unknown, never false. An empty tuple is a statement: none. The values hold no
+circles, so they are kept from the garbage collector (``gc=False``), which would look at each of them.
 """
 
 from __future__ import annotations
@@ -46,26 +47,26 @@ DOCUMENTED = "mms.documentation.received.v1"
 EXPIRED = "mms.documentation.expired.v1"
 
 
-class BillingProvider(Struct, frozen=True, omit_defaults=True):
+class BillingProvider(Struct, frozen=True, gc=False, omit_defaults=True):
     """Who bills. ``tin`` is the tax id; a missing one relates to nothing."""
 
     npi: Id
     tin: Id | None = None
 
 
-class RenderingProvider(Struct, frozen=True):
+class RenderingProvider(Struct, frozen=True, gc=False):
     """Who did the work."""
 
     npi: Id
 
 
-class Stage(Struct, frozen=True, omit_defaults=True):
+class Stage(Struct, frozen=True, gc=False, omit_defaults=True):
     """One stage of the excision and the number of tissue blocks it was cut into."""
 
     blocks: Annotated[int, Meta(ge=1, le=99)] | None = None
 
 
-class Lesion(Struct, frozen=True, omit_defaults=True):
+class Lesion(Struct, frozen=True, gc=False, omit_defaults=True):
     """What the records say of one lesion of the member on the service date."""
 
     lesion: Id
@@ -83,14 +84,14 @@ class Lesion(Struct, frozen=True, omit_defaults=True):
     stages: Annotated[tuple[Stage, ...], Meta(max_length=20)] | None = None
 
 
-class Documentation(Struct, frozen=True, omit_defaults=True):
+class Documentation(Struct, frozen=True, gc=False, omit_defaults=True):
     """The records sent with a claim. ``lesions=()`` says nothing of lesions it does not list."""
 
     immunosuppressed: bool | None = None
     lesions: Annotated[tuple[Lesion, ...], Meta(max_length=30)] | None = None
 
 
-class Line(Struct, frozen=True, omit_defaults=True):
+class Line(Struct, frozen=True, gc=False, omit_defaults=True):
     """One billed service. ``diagnosis_pointers`` count from 1 into the claim's diagnoses."""
 
     line: Annotated[int, Meta(ge=1, le=999_999)]
@@ -105,7 +106,7 @@ class Line(Struct, frozen=True, omit_defaults=True):
     lesion: Id | None = None
 
 
-class Claim(Struct, frozen=True, omit_defaults=True):
+class Claim(Struct, frozen=True, gc=False, omit_defaults=True):
     """Data of ``mms.claim.submitted.v1``: a professional claim as the platform received it."""
 
     claim_id: Id
@@ -123,14 +124,14 @@ class Claim(Struct, frozen=True, omit_defaults=True):
     documentation: Documentation | None = None
 
 
-class ClaimVoided(Struct, frozen=True):
+class ClaimVoided(Struct, frozen=True, gc=False):
     """Data of ``mms.claim.voided.v1``."""
 
     claim_id: Id
     member_id: Id
 
 
-class DocumentationReceived(Struct, frozen=True):
+class DocumentationReceived(Struct, frozen=True, gc=False):
     """Data of ``mms.documentation.received.v1``: records that came after the claim."""
 
     claim_id: Id
@@ -139,7 +140,7 @@ class DocumentationReceived(Struct, frozen=True):
     documentation: Documentation
 
 
-class DocumentationExpired(Struct, frozen=True):
+class DocumentationExpired(Struct, frozen=True, gc=False):
     """Data of ``mms.documentation.expired.v1``: the time for sending records has run out."""
 
     claim_id: Id
@@ -157,7 +158,7 @@ DATA_TYPES: dict[str, type[EventData]] = {
 }
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """A decoded input event.
 
     ``time`` is the CloudEvents time as it was written, or None; ``digest`` is the ``input_digest`` of the

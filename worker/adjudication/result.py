@@ -16,7 +16,7 @@ Decision: TypeAlias = Literal["pay", "deny", "pend", "not_reviewed"]
 Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_scope"]
 
 
-class LineDecision(Struct, frozen=True):
+class LineDecision(Struct, frozen=True, gc=False):
     """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed."""
 
     line: int
@@ -26,7 +26,7 @@ class LineDecision(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-class Needed(Struct, frozen=True):
+class Needed(Struct, frozen=True, gc=False):
     """Facts of which any one could settle a pended line."""
 
     line: int
@@ -34,7 +34,7 @@ class Needed(Struct, frozen=True):
     facts: tuple[str, ...]
 
 
-class Cause(Struct, frozen=True):
+class Cause(Struct, frozen=True, gc=False):
     """The event that brought about a result."""
 
     source: str
@@ -42,7 +42,7 @@ class Cause(Struct, frozen=True):
     type: str
 
 
-class Basis(Struct, frozen=True):
+class Basis(Struct, frozen=True, gc=False):
     """What was decided by: rules, policies, code sets and history."""
 
     engine: str
@@ -52,7 +52,7 @@ class Basis(Struct, frozen=True):
     history_digest: str
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     """Data of ``mms.claim.adjudicated.v1``."""
 
     result_id: str
