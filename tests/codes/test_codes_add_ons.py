@@ -36,6 +36,18 @@ def test_a_primary_counts_up_to_its_deletion_and_from_its_effective_date(
     assert tables.releases["ncci-aoc"] == "2026Q2"
 
 
+@pytest.mark.parametrize("first", [date(2026, 5, 1), date(2026, 6, 1)])
+def test_a_day_decides_by_its_own_rows_whichever_day_was_asked_first(
+    code_directory: Path, first: date
+) -> None:
+    rows = [AddOnEdit("17315", "17311", 1), AddOnEdit("17315", "17313", 1, date(2026, 6, 1))]
+    (code_directory / "ncci-aoc" / "2026-04-01_2026Q2.csv").write_text(render_add_ons(rows))
+    codes = load(code_directory)
+    codes.on(first)
+    assert codes.on(date(2026, 5, 1)).add_ons["17315"].primaries == {"17311"}
+    assert codes.on(date(2026, 6, 1)).add_ons["17315"].primaries == {"17311", "17313"}
+
+
 def test_a_later_change_of_an_older_release_does_not_outlive_it(code_directory: Path) -> None:
     folder = code_directory / "ncci-aoc"
     (folder / "2026-04-01_2026Q2.csv").write_text(

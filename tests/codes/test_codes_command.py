@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from worker.codes.releases import PACKAGE_DATA
 
 
@@ -14,6 +16,9 @@ def codes(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-m", "worker", "codes", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603  our own program
+
+
+MUE = "MCR_MUE_PractitionerServices_Eff_07-01-2026.csv"
 
 
 def test_list_tells_every_release() -> None:
@@ -80,6 +85,77 @@ def test_import_of_a_malformed_file_exits_1_with_file_line_and_reason(
     assert done.returncode == 1
     assert done.stderr.startswith(f"mms-worker: {order}:2: not: order number")
     assert not (code_directory / "icd10cm" / "2026-10-01_FY2027.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("list", "--dir", "{tmp}/none"), "{tmp}/none: there is no such code directory"),
+        (("check", "--dir", "{tmp}/none"), "{tmp}/none: there is no such code directory"),
+        (("check", "--json", "--dir", "{tmp}/none"), "{tmp}/none: there is no such code directory"),
+        (("lookup", "17311", "--dir", "{tmp}/none"), "{tmp}/none: there is no such code directory"),
+        (
+            ("import", "icd10cm", "{tmp}/none.txt", "--into", "{tmp}/new"),
+            "{tmp}/none.txt: cannot be read: No such file or directory",
+        ),
+        (
+            ("import", "ncci-mue", "{tmp}", "--into", "{tmp}/new"),
+            "{tmp}: cannot be read: Is a directory",
+        ),
+        (
+            ("import", "ncci-mue", "{files}/" + MUE, "--into", "/dev/null/codes"),
+            "/dev/null/codes: cannot be written: Not a directory",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_invalid_usage(
+    tmp_path: Path, publisher_files: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = codes(*(one.format(tmp=tmp_path, files=publisher_files) for one in arguments))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"mms-worker: {told.format(tmp=tmp_path)}\n"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_code_directory_without_a_set_is_a_fault_of_its_content(tmp_path: Path) -> None:
+    for command in (("list",), ("check",), ("lookup", "17311")):
+        done = codes(*command, "--dir", tmp_path)
+        assert done.returncode == 1
+        assert "icd10cm: this code set is missing" in done.stderr
+
+
+def test_an_import_that_runs_out_of_room_changes_nothing_and_may_be_tried_again(
+    tmp_path: Path, publisher_files: Path
+) -> None:
+    command = [sys.executable, "-m", "worker", "codes", "import", "ncci-mue", str(publisher_files / MUE)]
+    into = ["--into", str(tmp_path / "new")]
+    limited = ["sh", "-c", 'ulimit -f 500 && exec "$@"', "sh", *command, *into]
+    full = subprocess.run(limited, capture_output=True, check=False, text=True)  # noqa: S603  our own program
+    assert (full.returncode, full.stdout) == (2, "")
+    assert full.stderr == f"mms-worker: {tmp_path / 'new'}: cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+    again = codes(*command[4:], *into)
+    assert again.returncode == 0, again.stderr
+    assert codes("check", "--dir", tmp_path / "new").returncode == 1  # the excerpt is told, nothing else
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"), [("lookup", "CODE"), ("import", "KIND"), ("import ncci-mue", "FILES")]
+)
+def test_a_missing_argument_is_named_as_the_help_names_it(command: str, argument: str) -> None:
+    done = codes(*command.split())
+    assert done.returncode == 2
+    assert f"parameter {argument} requires an argument" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    command = [sys.executable, "-m", "worker", "codes", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # noqa: S603
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
 
 
 def test_an_unknown_kind_is_invalid_usage(publisher_files: Path) -> None:

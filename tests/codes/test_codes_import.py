@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from worker.codes.catalog import load
 from worker.codes.check import check
 from worker.codes.errors import CodeSetError
 from worker.codes.importing import ImportRefusedError, import_release
+from worker.codes.releases import PACKAGE_DATA
 
 PTP_1, PTP_2 = "ccipra-v322r0-f1.txt", "ccipra-v322r0-f2.TXT"
 MUE = "MCR_MUE_PractitionerServices_Eff_07-01-2026.csv"
@@ -123,8 +126,9 @@ FAULTY = [
     ("ncci-ptp", PTP_1, "0001A\t36591", "\t36591", 7, "column 1 '' is no procedure code"),
     ("ncci-ptp", PTP_1, "0001A\t36591", "0001a\t36591", 7, "column 1 '0001a' is no procedure code"),
     ("ncci-ptp", PTP_1, "20040331\t1", "20040331\t2", 9, "modifier indicator '2' is not 0, 1 or 9"),
-    ("ncci-ptp", PTP_1, "20040331", "20040231", 9, "is no date (YYYYMMDD)"),
-    ("ncci-ptp", PTP_1, "20180701\t*", "20180701\t", 11, "is no date (YYYYMMDD)"),
+    ("ncci-ptp", PTP_1, "20040331", "20040231", 9, "'20040231' is no date (YYYYMMDD)"),
+    ("ncci-ptp", PTP_1, "20040331", "00000000", 9, "'00000000' is no date (YYYYMMDD)"),
+    ("ncci-ptp", PTP_1, "20180701\t*", "20180701\t", 11, "'' is no date (YYYYMMDD)"),
     ("ncci-ptp", PTP_1, "\t\t20030101", "\t+\t20030101", 9, "the mark of edits before 1996 is '+'"),
     ("ncci-ptp", PTP_1, "Column 1\t", "Kolumn 1\t", None, "no edit in it"),
     ("ncci-mue", MUE, "0009U,2,", "0009U,two,", 9, "the units 'two' are not a whole number"),
@@ -140,6 +144,9 @@ FAULTY = [
     ("ncci-aoc", AOC, "117315 ", "11731  ", 4, "add-on code '1731 ' is no procedure code"),
     ("ncci-aoc", AOC, "CCCCC", "cCCCC", 1, "primary code 'cCCCC' is no procedure code"),
     ("ncci-aoc", AOC, "2026182", "2026366", 4, "'2026366' is no date (YYYYDDD)"),
+    ("ncci-aoc", AOC, "2026182", "2026000", 4, "'2026000' is no date (YYYYDDD)"),
+    ("ncci-aoc", AOC, "2026182", "0000000", 4, "'0000000' is no date (YYYYDDD)"),
+    ("ncci-aoc", AOC, "2026182", "9999999", 4, "'9999999' is no date (YYYYDDD)"),
     ("ncci-aoc", AOC, "2026182", "20261  ", 4, "is no date (YYYYDDD)"),
     ("icd10cm", ICD, "A001    1", "A001   1 ", 3, "not: order number (5), code (7)"),
     ("icd10cm", ICD, "A001    1", "A001    2", 3, "not: order number (5), code (7)"),
@@ -281,6 +288,51 @@ def test_a_new_directory_starts_as_a_copy_of_the_packages_data(tmp_path: Path, p
     codes = load(directory)
     assert codes.on(date(2024, 7, 1)).mue["17311"] == (4, 3)
     assert codes.on(date(2026, 7, 1)).releases["ncci-mue"] == "2026Q3"
+
+
+@pytest.mark.parametrize("where", [".", "link", "empty", "new/codes"])
+def test_an_empty_directory_is_filled_where_it_lies(
+    tmp_path: Path, publisher_files: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    (tmp_path / "here" / "empty").mkdir(parents=True)
+    (tmp_path / "here" / "link").symlink_to("empty")
+    monkeypatch.chdir(tmp_path / "here" / ("empty" if where == "." else "."))
+    done = import_release("ncci-mue", [publisher_files / MUE], Path(where))
+    assert done.file.is_file()
+    assert {folder.name for folder in Path(where).iterdir()} == {one.name for one in PACKAGE_DATA.iterdir()}
+    assert load(Path(where)).on(date(2026, 7, 1)).releases["ncci-mue"] == "2026Q3"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda codes: shutil.rmtree(codes / "ncci-ptp"), "ncci-ptp: this code set is missing"),
+        (lambda codes: shutil.rmtree(codes / "mpfs"), "mpfs: this code set is missing"),
+        (lambda codes: (codes / "icd10cm" / "stray.txt").touch(), "stray.txt: not a release"),
+        (
+            lambda codes: (codes / "ncci-ptp" / "2024-07-01_2024Q3.txt").write_text("17311"),
+            "2024-07-01_2024Q3.txt:1: ",
+        ),
+    ],
+)
+def test_nothing_is_imported_into_a_directory_that_does_not_check(
+    code_directory: Path, publisher_files: Path, spoil: Callable[[Path], object], reason: str
+) -> None:
+    spoil(code_directory)
+    before = contents(code_directory)
+    with pytest.raises(CodeSetError, match=re.escape(reason)) as refused:
+        import_release("ncci-mue", [publisher_files / MUE], code_directory)
+    assert "nothing is imported into a code directory that does not check" in str(refused.value)
+    assert contents(code_directory) == before
+
+
+def test_a_directory_of_something_else_is_not_made_a_code_directory(
+    tmp_path: Path, publisher_files: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(CodeSetError, match="this code set is missing"):
+        import_release("ncci-mue", [publisher_files / MUE], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_malformed_file_makes_no_new_directory(tmp_path: Path) -> None:

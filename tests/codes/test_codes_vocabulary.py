@@ -58,11 +58,8 @@ def test_a_procedure_of_any_table_is_known(vocabulary: Vocabulary, procedure: st
 
 def test_what_no_table_has_is_unknown(vocabulary: Vocabulary) -> None:
     assert not {"17316", "CCCCC", "99999"} & vocabulary.procedures
-    assert not {"C44.3", "C4A.11"} - vocabulary.diagnoses
-    assert "C44.3119" not in vocabulary.diagnoses
-    assert vocabulary.bypass_modifiers < vocabulary.modifiers
-    assert "11" in vocabulary.places_of_service
-    assert "00" not in vocabulary.places_of_service
+    assert {"59", "XS", "LT"} < vocabulary.modifiers
+    assert "00" not in vocabulary.modifiers
 
 
 @pytest.mark.parametrize(
@@ -91,6 +88,7 @@ def test_what_no_table_has_is_unknown(vocabulary: Vocabulary) -> None:
         ("N822", date(2019, 6, 30), {"rarc, not valid on 2019-06-30"}),
         ("N822", date(2019, 7, 1), {"rarc, valid on 2019-07-01"}),
         ("17316", date(2026, 1, 1), set()),
+        ("00", date(2026, 1, 1), set()),
     ],
 )
 def test_a_lookup_tells_what_every_table_says_on_the_day(code: str, day: date, says: set[str]) -> None:

@@ -109,7 +109,15 @@ def test_show_chooses_the_version(
         (("diff", "ncci", "1"), "name two versions, or two directories with --dir OLD --dir NEW"),
         (("diff", "ncci", "1", "2"), "ncci has no version '2'; it has 1"),
         (("diff", "ncci", "--dir", "a", "--dir", "b", "--dir", "c"), "--dir is given at most twice"),
-        (("check", "--codes", "nowhere"), "nowhere"),
+        (("check", "--codes", "nowhere"), "nowhere: there is no such code directory"),
+        (("list", "--dir", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+        (("show", "ncci", "--dir", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+        (("check", "--dir", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+        (("check", "--json", "--dir", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+        (("diff", "ncci", "1", "1", "--dir", "nowhere"), "nowhere: cannot be read: No such file"),
+        (("list", "--dir", "pyproject.toml"), "pyproject.toml: cannot be read: Not a directory"),
+        (("list", "--payers", "nowhere.toml"), "nowhere.toml: cannot be read: No such file or directory"),
+        (("check", "--payers", "tests"), "tests: cannot be read: Is a directory"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_line(
@@ -121,6 +129,40 @@ def test_what_cannot_be_asked_is_told_in_one_line(
     assert ran.err.startswith("mms-worker: ")
     assert told in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_policy_file_that_cannot_be_read_is_told_as_the_path_it_is(
+    policy_command: Policy, policy_directory: PolicyDirectory
+) -> None:
+    lcd = policy_directory.path / "lcd.toml"
+    lcd.mkdir()
+    ran = policy_command("check", "--dir", policy_directory.path)
+    assert ran == Ran(2, "", f"mms-worker: {lcd}: cannot be read: Is a directory\n")
+
+
+def test_codes_that_do_not_check_are_a_fault_of_their_content(policy_command: Policy, tmp_path: Path) -> None:
+    (tmp_path / "stray").touch()
+    ran = policy_command("check", "--codes", tmp_path)
+    assert (ran.code, ran.out) == (1, "")
+    assert ": this code set is missing" in ran.err
+
+
+def test_a_missing_argument_is_named_as_the_help_names_it(policy_command: Policy) -> None:
+    for command in ("show", "diff"):
+        ran = policy_command(command)
+        assert ran.code != 0
+        assert "parameter POLICY requires an argument" in ran.err
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "mms-coding")])
+def test_a_reader_that_has_seen_enough_is_no_fault(command: tuple[str, ...]) -> None:
+    whole = [sys.executable, "-m", "worker", "policy", *command]
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # noqa: S603
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
 
 
 def test_check_says_how_many_policies_check(policy_command: Policy) -> None:

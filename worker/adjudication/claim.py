@@ -1,8 +1,8 @@
 """The events that come in, as typed, frozen values.
 
 The shapes and bounds are those of ``schemas/``; ``tests/contract`` holds the two together. A fact that is
-missing or null is ``None`` here: unknown, never false. An empty tuple is a statement: none. The values hold no
-circles, so they are kept from the garbage collector (``gc=False``), which would look at each of them.
+missing or null is ``None`` here: unknown, never false. An empty tuple is a statement: none. The values hold
+no circles, so they are kept from the garbage collector (``gc=False``), which would look at each of them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from worker.adjudication.codesets import AddOn, CodeSets, Dated, PairTable
 from worker.codes import sets
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.releases import PACKAGE_DATA, Release, releases_of
 from worker.codes.tables.add_ons import tables_by_day
 from worker.codes.tables.diagnoses import implied_facts, possible_sites
@@ -26,7 +26,8 @@ def load(directory: Path | None = None) -> CodeSets:
     """Every code set that decides, with all its releases.
 
     ``directory`` holds one folder a code set; by default it is the package's own data. Raises
-    ``CodeSetError`` with file, line and reason when anything in it does not check.
+    ``CodeSetError`` with file, line and reason when anything in it does not check, ``CodePathError`` (which
+    is one) when it is not there or cannot be read.
     """
     reader = Reader(directory or PACKAGE_DATA)
     return CodeSets(
@@ -66,7 +67,7 @@ class Reader:
         try:
             content = release.path.read_bytes()
         except OSError as error:
-            raise CodeSetError(release.path, None, f"cannot be read: {error.strerror}") from error
+            raise CodePathError(release.path, None, f"cannot be read: {error.strerror}") from error
         self._read.update(f"{release.code_set}/{release.path.name}\0{len(content)}\0".encode())
         self._read.update(content)
         try:

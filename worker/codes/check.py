@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from worker.codes import sets
 from worker.codes.catalog import Reader, load
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.releases import PACKAGE_DATA, Release
 from worker.codes.tables.add_ons import CONTRACTOR_DEFINED, AddOnEdit
 
@@ -32,7 +32,8 @@ class Remark(NamedTuple):
 def check(directory: Path | None = None) -> list[Remark]:
     """Every fault and note of a code directory, by default of the package's own.
 
-    The first file that cannot be read is the only remark, since the others cannot be held against it.
+    The first file that does not check is the only remark, since the others cannot be held against it. Raises
+    ``CodePathError`` when the directory or a file of it cannot be read.
     """
     target = directory or PACKAGE_DATA
     reader = Reader(target)
@@ -40,6 +41,8 @@ def check(directory: Path | None = None) -> list[Remark]:
         load(target)
         for code_set in sets.ALL:
             reader.releases(code_set)
+    except CodePathError:
+        raise
     except CodeSetError as error:
         return [Remark(True, error.file, error.line, error.reason)]
     return [

@@ -1,4 +1,4 @@
-"""The one way in which a code-set file is refused."""
+"""The ways in which a code-set file is refused: for what is in it, or because it cannot be got at."""
 
 from __future__ import annotations
 
@@ -17,3 +17,7 @@ class CodeSetError(Exception):
         self.line = line
         self.reason = reason
         super().__init__(f"{file}:{line}: {reason}" if line is not None else f"{file}: {reason}")
+
+
+class CodePathError(CodeSetError):
+    """A file or directory is not there, or cannot be read or written: not what is in it is at fault."""

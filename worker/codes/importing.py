@@ -10,7 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from worker.codes.errors import CodeSetError
+from worker.codes import sets
+from worker.codes.catalog import load
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.publishers.draft import Draft
 from worker.codes.publishers.icd10cm_order import read_icd10cm_order
 from worker.codes.publishers.ncci_aoc import read_ncci_aoc
@@ -54,10 +56,11 @@ def import_release(
 ) -> Imported:
     """Writes the release that ``files`` hold into ``directory``, by default the package's own data.
 
-    A directory that does not exist, or is empty, becomes a copy of the package's data first, so that it is
-    complete. ``effective`` and ``release`` override what the files' names say. Raises ``CodeSetError`` for a
-    file that does not check and ``ImportRefusedError`` when the release is there already and ``replace`` is
-    not given, or when neither name nor argument tells which release it is; nothing is changed then.
+    A directory that does not exist, or is empty, becomes a copy of the package's data with the release in it,
+    so that it is complete. ``effective`` and ``release`` override what the files' names say. Nothing is
+    changed when this raises: ``CodeSetError`` for a file or an existing directory that does not check,
+    ``CodePathError`` for a path that cannot be read or written, and ``ImportRefusedError`` when the release
+    is there already and ``replace`` is not given, or when neither name nor argument tells which it is.
     """
     target = directory or PACKAGE_DATA
     draft = PUBLISHERS[kind](files)
@@ -66,13 +69,16 @@ def import_release(
     path = path_of(draft.code_set, starts, name, target)
     try:
         new = not target.exists() or not any(target.iterdir())
+        if not new:
+            _refuse_unchecked(target)
         there = PACKAGE_DATA if new else target
         replaced = _refuse_clash(draft.code_set, (starts, name), there, replace=replace)
         if new:
-            shutil.copytree(PACKAGE_DATA, target, dirs_exist_ok=True)
-        _write(path, draft.text)
+            _write_directory(target, path.relative_to(target), draft.text)
+        else:
+            _write(path, draft.text)
     except OSError as error:
-        raise CodeSetError(path, None, f"cannot be written: {error.strerror}") from error
+        raise CodePathError(target, None, f"cannot be written: {error.strerror or error}") from error
     return Imported(draft.code_set.name, name, starts, rows, path, replaced)
 
 
@@ -88,10 +94,21 @@ def _identity(draft: Draft, effective: date | None, release: str | None) -> tupl
     return starts, name
 
 
+def _refuse_unchecked(directory: Path) -> None:
+    """A release in a directory that no worker starts on would look like a success."""
+    try:
+        load(directory)
+        for code_set in sets.ALL:
+            releases_of(code_set, directory)
+    except CodePathError:
+        raise
+    except CodeSetError as error:
+        reason = f"{error.reason}; nothing is imported into a code directory that does not check"
+        raise CodeSetError(error.file, error.line, reason) from None
+
+
 def _refuse_clash(code_set: CodeSet[Any], new: tuple[date, str], directory: Path, *, replace: bool) -> bool:
     """Whether the same release is there and may be replaced; another of its date or name is refused."""
-    if not (directory / code_set.name).is_dir():
-        return False
     for there in releases_of(code_set, directory):
         if (there.effective, there.name) == new:
             if not replace:
@@ -106,9 +123,26 @@ def _refuse_clash(code_set: CodeSet[Any], new: tuple[date, str], directory: Path
     return False
 
 
+def _write_directory(directory: Path, release: Path, text: str) -> None:
+    """A copy of the package's data with the release in it: the whole directory or none.
+
+    It is made in the nearest directory that exists and renamed into place. An empty one is filled, not
+    replaced, since it may be where a volume is mounted or where somebody stands.
+    """
+    base = next(one for one in (directory, *directory.absolute().parents) if one.exists())
+    with tempfile.TemporaryDirectory(prefix=".", dir=base) as staging:
+        staged = Path(staging) / directory.absolute().relative_to(base.absolute())
+        for file in PACKAGE_DATA.glob("*/*"):
+            copy = staged / file.relative_to(PACKAGE_DATA)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        _write(staged / release, text)
+        for made in sorted(Path(staging).iterdir()):
+            made.rename(base / made.name)
+
+
 def _write(path: Path, text: str) -> None:
     """The whole file or none: written beside its place and renamed into it."""
-    path.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="ascii", newline="\n", dir=path.parent, prefix=".", delete=False
     ) as file:

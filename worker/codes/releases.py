@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.sets import CodeSet
 
 PACKAGE_DATA = Path(__file__).parent / "data"
@@ -34,13 +34,22 @@ class Release(NamedTuple):
 def releases_of(code_set: CodeSet[Any], directory: Path) -> list[Release]:
     """The releases of a code set, oldest first; a file that is none is refused, dot files are not seen."""
     folder = directory / code_set.name
-    if not folder.is_dir():
-        raise CodeSetError(folder, None, "this code set is missing")
-    found = sorted(_release(code_set, path) for path in folder.iterdir() if not path.name.startswith("."))
+    found = sorted(_release(code_set, path) for path in _files_of(folder) if not path.name.startswith("."))
     if not found:
         raise CodeSetError(folder, None, "this code set has no release")
     _refuse_ambiguity(found)
     return found
+
+
+def _files_of(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        if folder.parent.is_dir():
+            raise CodeSetError(folder, None, "this code set is missing") from None
+        raise CodePathError(folder.parent, None, "there is no such code directory") from None
+    except OSError as error:
+        raise CodePathError(folder, None, f"cannot be read: {error.strerror}") from error
 
 
 def path_of(code_set: CodeSet[Any], effective: date, name: str, directory: Path) -> Path:

@@ -1,4 +1,8 @@
-"""The code numbers that exist, for checking what a policy names; a worker that decides does not load it."""
+"""The code numbers that exist, for checking what a policy names.
+
+A policy names no diagnosis, so the ICD-10-CM tables, by far the largest, are not read for it: the check is
+part of every start of a worker.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,14 @@ from worker.codes.tables.vocabularies import Validity
 
 
 class Vocabulary(NamedTuple):
-    """Every code number that the code sets know, of any release.
+    """Every code number that a policy may name, of any release.
 
     The reason codes carry their validity: ``vocabulary.carcs["50"].covers(day)``. An unknown procedure is
     one of which no table says anything: the tables cover dermatologic surgery and what is paired with it.
     """
 
-    diagnoses: frozenset[str]
     procedures: frozenset[str]
     modifiers: frozenset[str]
-    bypass_modifiers: frozenset[str]
-    places_of_service: frozenset[str]
     group_codes: Mapping[str, Validity]
     carcs: Mapping[str, Validity]
     rarcs: Mapping[str, Validity]
@@ -35,20 +36,15 @@ def load_vocabulary(directory: Path | None = None) -> Vocabulary:
     reader = Reader(directory or PACKAGE_DATA)
     reasons = {key: validity for _, table in reader.releases(sets.REASONS) for key, validity in table.items()}
     return Vocabulary(
-        diagnoses=_codes(reader, sets.ICD10CM),
         procedures=_procedures(reader),
         modifiers=_codes(reader, sets.MODIFIERS),
-        bypass_modifiers=_codes(reader, sets.BYPASS_MODIFIERS),
-        places_of_service=_codes(reader, sets.PLACES),
         group_codes=_of_kind("group", reasons),
         carcs=_of_kind("carc", reasons),
         rarcs=_of_kind("rarc", reasons),
     )
 
 
-def _codes(
-    reader: Reader, code_set: sets.CodeSet[Mapping[str, object]] | sets.CodeSet[frozenset[str]]
-) -> frozenset[str]:
+def _codes(reader: Reader, code_set: sets.CodeSet[Mapping[str, object]]) -> frozenset[str]:
     return frozenset(code for _, table in reader.releases(code_set) for code in table)
 
 

@@ -10,15 +10,15 @@ from typing import Annotated, Literal, NoReturn
 
 import orjson
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from worker.codes.check import check
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.importing import ImportRefusedError, import_release
 from worker.codes.inventory import inventory
 from worker.codes.lookup import look_up
+from worker.commands.console import Output
 
 FAULTS = 1
 USAGE = 2
@@ -42,7 +42,7 @@ def list_sets(*, directory: Directory = None, json: Json = False) -> None:
     try:
         entries = inventory(directory)
     except CodeSetError as error:
-        _exit(str(error), FAULTS)
+        _refuse(error)
     if json:
         _print_json([{**entry._asdict(), "file": str(entry.file)} for entry in entries])
         return
@@ -61,7 +61,10 @@ def check_sets(*, directory: Directory = None, json: Json = False) -> None:
 
     Known gaps of the policy's diagnosis list are told and are no faults.
     """
-    remarks = check(directory)
+    try:
+        remarks = check(directory)
+    except CodePathError as error:
+        _refuse(error)
     faults = sum(remark.fault for remark in remarks)
     if json:
         _print_json([{**remark._asdict(), "file": str(remark.file)} for remark in remarks])
@@ -76,6 +79,7 @@ def check_sets(*, directory: Directory = None, json: Json = False) -> None:
 @app.command(name="lookup")
 def look_up_code(
     code: Annotated[str, Parameter(help="A diagnosis, procedure, modifier, place of service, CARC or RARC.")],
+    /,
     *,
     on: Annotated[date | None, Parameter(help="Date of service; today by default.")] = None,
     directory: Directory = None,
@@ -86,7 +90,7 @@ def look_up_code(
     try:
         statements = look_up(code.upper(), day, directory)
     except CodeSetError as error:
-        _exit(str(error), FAULTS)
+        _refuse(error)
     if json:
         _print_json([statement._asdict() for statement in statements])
     elif statements:
@@ -101,6 +105,7 @@ def import_files(
         Literal["ncci-ptp", "ncci-mue", "ncci-aoc", "icd10cm"], Parameter(help="What the files hold.")
     ],
     files: Annotated[list[Path], Parameter(help="The publisher's files; the parts of one release together.")],
+    /,
     *,
     into: Annotated[
         Path | None,
@@ -119,11 +124,15 @@ def import_files(
         bool, Parameter(help="Write a release anew that is there already.", negative="")
     ] = False,
 ) -> None:
-    """Import a publisher's release: all of it, or, when a file is malformed, nothing (exit code 1)."""
+    """Import a publisher's release: all of it, or nothing.
+
+    Exit code 1 when a file is malformed or the code directory does not check, 2 when a path cannot be read or
+    written, or more must be said.
+    """
     try:
         done = import_release(kind, files, into, effective=effective, release=release, replace=replace)
     except CodeSetError as error:
-        _exit(str(error), FAULTS)
+        _refuse(error)
     except ImportRefusedError as error:
         _exit(str(error), USAGE)
     print(
@@ -144,7 +153,12 @@ def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
         )
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    Output().print(table)
+
+
+def _refuse(error: CodeSetError) -> NoReturn:
+    """End on a path that cannot be used as on invalid usage, and on what is in a file as on a fault."""
+    _exit(str(error), USAGE if isinstance(error, CodePathError) else FAULTS)
 
 
 def _exit(message: str, code: int) -> NoReturn:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import orjson
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
+from worker.commands.console import Output
 from worker.policies import catalog
 from worker.policies.catalog import PolicyError
 from worker.policies.differences import differences
@@ -102,12 +102,13 @@ def list_policies(*, directory: Directory = None, payers: PayersFile = None, jso
             document.title,
         )
         table.add_row(*map(escape, row))
-    Console().print(table)
+    Output().print(table)
 
 
 @app.command(name="show")
 def show(
     policy: PolicyId,
+    /,
     *,
     version: Annotated[str | None, Parameter(help="The version; by default the newest.")] = None,
     on: Annotated[date | None, Parameter(help="Or the version in force on this date of service.")] = None,
@@ -123,7 +124,7 @@ def show(
         del whole["versions"]
         _print_json({**whole, "version": msgspec.to_builtins(chosen)})
     else:
-        _render(document, chosen, Console(highlight=False))
+        _render(document, chosen, Output(highlight=False))
 
 
 @app.command(name="check")
@@ -132,8 +133,10 @@ def check(
 ) -> None:
     """Check policy files: their form, their versions, their rules and every code they name.
 
-    Prints one line a fault, with its file and key. Exit code 1 when there is one.
+    Prints one line a fault, with its file and key. Exit code 1 when there is one, 2 when a path cannot be
+    read.
     """
+    _require_readable(directory, payers)
     faults = catalog.check(directory, payers, vocabulary(codes))
     if json:
         _print_json([{**fault._asdict(), "file": str(fault.file)} for fault in faults])
@@ -150,6 +153,7 @@ def diff(
     policy: PolicyId,
     old: Annotated[str | None, Parameter(help="The version to compare from.")] = None,
     new: Annotated[str | None, Parameter(help="The version to compare to.")] = None,
+    /,
     *,
     directories: Annotated[
         list[Path] | None,
@@ -186,10 +190,21 @@ def diff(
 
 
 def _policies(directory: Path | None, payers: Path | None = None) -> Policies:
+    _require_readable(directory, payers)
     try:
         return catalog.load(directory, payers)
     except PolicyError as error:
         _exit(str(error), FAULTS)
+
+
+def _require_readable(directory: Path | None, payers: Path | None) -> None:
+    """End as on invalid usage when a path that was given, or a policy file in it, cannot be read."""
+    try:
+        files = [path for path in directory.iterdir() if path.suffix == ".toml"] if directory else []
+        for file in (*files, *([payers] if payers else [])):
+            file.open("rb").close()
+    except OSError as error:
+        _exit(f"{error.filename}: cannot be read: {error.strerror}", USAGE)
 
 
 def _document(policies: Policies, policy: str) -> Document:
@@ -220,16 +235,19 @@ def _payers_of(document: Document, policies: Policies) -> list[str]:
 
 
 def vocabulary(codes_dir: Path | None = None) -> Vocabulary:
-    """The codes of the code sets, as a policy's check asks for them; exit 2 when they do not check."""
+    """The codes of the code sets, as a policy's check asks for them.
+
+    Exit 1 when they do not check, 2 when they cannot be read.
+    """
     from worker.reference import policy_vocabulary
 
     try:
         return policy_vocabulary(codes_dir)
     except CodeSetError as error:
-        _exit(str(error), USAGE)
+        _exit(str(error), USAGE if isinstance(error, CodePathError) else FAULTS)
 
 
-def _render(document: Document, version: Version, console: Console) -> None:
+def _render(document: Document, version: Version, console: Output) -> None:
     console.print(f"[bold]{escape(document.title)}[/]")
     console.print(escape(document.source), style="dim")
     console.print(f"{document.id}, version {escape(version.version)}, in force {period_in_words(version)}")
@@ -256,7 +274,7 @@ def _render(document: Document, version: Version, console: Console) -> None:
     _render_rows(console, rules)
 
 
-def _render_rows(console: Console, rows: Sequence[Sequence[str]]) -> None:
+def _render_rows(console: Output, rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
     for row in rows:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MINYEAR, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError
 from worker.codes.sets import CodeSet
 
 HEADER_LIMIT = 20
@@ -30,7 +32,7 @@ class Draft:
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a publisher's text file with their numbers, without line ends; blank ones are left out.
 
-    CMS writes Latin-1 and CR LF; the codes, dates and indicators in it are ASCII. Raises ``CodeSetError``.
+    CMS writes Latin-1 and CR LF; the codes, dates and indicators in it are ASCII. Raises ``CodePathError``.
     """
     try:
         with path.open(encoding="latin-1", newline=None) as file:
@@ -39,25 +41,25 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
                 if written and not written.isspace():
                     yield number, written
     except OSError as error:
-        raise CodeSetError(path, None, f"cannot be read: {error.strerror}") from error
+        raise CodePathError(path, None, f"cannot be read: {error.strerror}") from error
 
 
 @lru_cache(maxsize=4096)  # a release of edits repeats a few hundred dates millions of times
 def compact_date(written: str) -> date:
-    """The date of ``YYYYMMDD``; ``ValueError`` when it is none."""
-    if len(written) != 8 or not (written.isascii() and written.isdigit()):
-        raise ValueError(written)
-    return date(int(written[:4]), int(written[4:6]), int(written[6:]))
+    """The date of ``YYYYMMDD``; ``ValueError`` that says so when it is none."""
+    if len(written) == 8 and written.isascii() and written.isdigit():
+        with suppress(ValueError):
+            return date(int(written[:4]), int(written[4:6]), int(written[6:]))
+    raise ValueError(f"{written!r} is no date (YYYYMMDD)")
 
 
 def ordinal_date(written: str) -> date:
-    """The date of ``YYYYDDD``, year and day of the year; ``ValueError`` when it is none."""
-    if len(written) != 7 or not (written.isascii() and written.isdigit()):
-        raise ValueError(written)
-    day = date(int(written[:4]), 1, 1) + timedelta(days=int(written[4:]) - 1)
-    if day.year != int(written[:4]):
-        raise ValueError(written)
-    return day
+    """The date of ``YYYYDDD``, year and day of the year; ``ValueError`` that says so when it is none."""
+    if len(written) == 7 and written.isascii() and written.isdigit():
+        year, day = int(written[:4]), int(written[4:])
+        if year >= MINYEAR and 1 <= day <= 365 + isleap(year):
+            return date(year, 1, 1) + timedelta(days=day - 1)
+    raise ValueError(f"{written!r} is no date (YYYYDDD)")
 
 
 def quarter_start(year: int, quarter: int) -> date:

@@ -74,7 +74,7 @@ def _row(path: Path, number: int, line: str) -> AddOnEdit:
         deletions = [_day(line[start : start + 7]) for start in (6, 18, 32)]
         effective = _day(line[25:32])
     except ValueError as error:
-        raise CodeSetError(path, number, f"{str(error)!r} is no date (YYYYDDD)") from None
+        raise CodeSetError(path, number, str(error)) from None
     deletion = min((day for day in deletions if day is not None), default=None)
     return AddOnEdit(add_on, primary, int(edit_type), effective, deletion)
 

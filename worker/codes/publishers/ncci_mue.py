@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodePathError, CodeSetError
 from worker.codes.publishers.draft import HEADER_LIMIT, Draft, american_date, quarter_name
 from worker.codes.sets import UNITS
 from worker.codes.tables.rows import PROCEDURE
@@ -76,7 +76,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
             except csv.Error as error:
                 raise CodeSetError(path, reader.line_num, str(error)) from None
     except OSError as error:
-        raise CodeSetError(path, None, f"cannot be read: {error.strerror}") from error
+        raise CodePathError(path, None, f"cannot be read: {error.strerror}") from error
 
 
 def _row(path: Path, number: int, cells: list[str]) -> tuple[str, int, int]:

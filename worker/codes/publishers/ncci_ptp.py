@@ -104,5 +104,5 @@ def _row(path: Path, number: int, fields: list[str]) -> _Row:
     try:
         until = None if deletion == "*" else compact_date(deletion)
         return intern(column_1), intern(column_2), int(indicator), compact_date(effective), until
-    except ValueError:
-        raise CodeSetError(path, number, f"{effective!r} or {deletion!r} is no date (YYYYMMDD)") from None
+    except ValueError as error:
+        raise CodeSetError(path, number, str(error)) from None
