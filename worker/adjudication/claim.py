@@ -12,14 +12,14 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
-END = r"(?![\s\S])"  # "$" would let a trailing newline through in Python, though not in ECMA-262
-
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
-Money: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,2})?" + END)]
-Centimetres: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?" + END)]
-Procedure: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Z]{5}" + END)]
-Diagnosis: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?" + END)]
-Modifier: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Z]{2}" + END)]
+
+# The published form of these is told in ``published``; here are the bounds of their length.
+Money: TypeAlias = Annotated[str, Meta(min_length=1, max_length=15)]
+Centimetres: TypeAlias = Annotated[str, Meta(min_length=1, max_length=9)]
+Procedure: TypeAlias = Annotated[str, Meta(min_length=5, max_length=5)]
+Diagnosis: TypeAlias = Annotated[str, Meta(min_length=3, max_length=8)]
+Modifier: TypeAlias = Annotated[str, Meta(min_length=2, max_length=2)]
 FrequencyCode: TypeAlias = Literal["1", "7", "8"]
 
 Site: TypeAlias = Literal[

@@ -19,7 +19,6 @@ from msgspec import Meta, Struct
 
 from worker.adjudication.claim import (
     DATA_TYPES,
-    END,
     SUBMITTED,
     Claim,
     DocumentationReceived,
@@ -27,6 +26,7 @@ from worker.adjudication.claim import (
     EventData,
     Lesion,
 )
+from worker.adjudication.published import misformed
 
 MAX_VALUE_BYTES = 1 << 20
 """The largest value of an input record, in bytes (contract, "Bounds")."""
@@ -60,7 +60,7 @@ Timestamp: TypeAlias = Annotated[
     str,
     Meta(
         pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]"
-        r":([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])" + END
+        r":([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])(?![\s\S])"
     ),
 ]
 
@@ -175,6 +175,9 @@ def _event(attributes: Attributes, raw: bytes, root: str) -> Event | Rejected:
 
 
 def _checked(attributes: Attributes, data: EventData, root: str) -> Event | Rejected:
+    path = misformed(data)
+    if path is not None:
+        return Rejected("contract", root + path, "Expected `str` in its published form")
     broken = _broken_rule(data)
     if broken is not None:
         path, message = broken

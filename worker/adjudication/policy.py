@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from worker.adjudication.claim import Borders, Histology, Id, Procedure, Site
+from worker.adjudication.claim import Borders, Histology, Id, Site
 
 BooleanFact: TypeAlias = Literal[
     "recurrent", "incompletely_excised", "previously_irradiated", "rapid_growth", "immunosuppressed",
@@ -21,6 +21,7 @@ BooleanFact: TypeAlias = Literal[
 ]  # fmt: skip
 Citation: TypeAlias = Annotated[str, Meta(min_length=1)]
 Modifier: TypeAlias = Annotated[str, Meta(min_length=2, max_length=2)]
+Procedure: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Z]{5}(?![\s\S])")]
 CodeRange: TypeAlias = tuple[Procedure, Procedure]
 """First and last procedure code of a range, both included."""
 
