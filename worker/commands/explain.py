@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from io import TextIOWrapper
+from itertools import chain
 from typing import Annotated, Any
 
 import orjson
@@ -16,14 +17,20 @@ from worker.adjudication import Reference, Rejected, Result, Ruled, adjudicate, 
 from worker.adjudication.claim import Claim
 from worker.adjudication.finding import Finding
 from worker.adjudication.service import Service
+from worker.commands.console import Output
+from worker.commands.faults import FileError, exit_for, naming, tell
 from worker.commands.loading import CodesDir, EventsFile, Payers, PoliciesDir, reference_or_exit
+from worker.commands.reading import reading
+from worker.commands.writing import standard_output
 
 STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
 MARKS = {"met": "✓", "satisfied": "✓", "not_met": "✗", "violated": "✗", "unknown": "?"}
+ASCII_MARKS = {"met": "+", "satisfied": "+", "not_met": "-", "violated": "-", "unknown": "?"}
 
 
 def explain(
     file: EventsFile,
+    /,
     *,
     claim: Annotated[str, Parameter(help="The claim to explain.")],
     json: Annotated[bool, Parameter(help="Print the result and its trace as JSON.", negative="")] = False,
@@ -33,41 +40,55 @@ def explain(
 ) -> None:
     """Explain a claim: every rule that was asked, its word, its source, and what is missing.
 
-    Exit code 1 when the file has no such claim or its event is rejected, 2 when nothing could be read.
+    An event of the claim that is rejected is told on standard error. Exit code 1 when the file has no event
+    of the claim that could be adjudicated, 2 when something could not be read, written or decided by.
     """
-    reference = reference_or_exit(policies_dir, codes_dir, payers)
-    found = False
-    for ruled in _rulings_on(file, claim, reference):
-        found = True
-        if json:
-            print(orjson.dumps(trace(ruled, reference), option=orjson.OPT_INDENT_2).decode())
-        else:
-            render(ruled, reference, Console(emoji=False))  # an id is no place for pictures
-    if not found:
-        print(f"mms-worker: {file}: no event of that claim could be adjudicated", file=sys.stderr)
+    try:
+        out = standard_output()
+        reference = reference_or_exit(policies_dir, codes_dir, payers)
+        rulings, unread = _rulings_on(file, claim, reference)
+        with naming(out.name):
+            for ruled in rulings:
+                if json:
+                    told = orjson.dumps(trace(ruled, reference), option=orjson.OPT_INDENT_2)
+                    out.write(told + b"\n")  # UTF-8 whatever the terminal's encoding: it is JSON
+                else:
+                    render(ruled, reference, _screen())
+            out.flush()
+        if not rulings:
+            left_out = f" (lines left out that cannot be read: {unread})" if unread else ""
+            tell(f"mms-worker: {file}: no event of that claim could be adjudicated{left_out}")
+    except FileError as error:
+        exit_for(error)
+    if not rulings:
         sys.exit(1)
 
 
-def _rulings_on(file: str, claim_id: str, reference: Reference) -> list[Ruled]:
-    """Rule on every submission of the claim in the file; a rejected one is told on standard error."""
-    found = []
-    try:
-        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  closed below
-        with source:
-            for number, line in enumerate(source, 1):
-                event = decode(line.rstrip(b"\r\n"))
-                if isinstance(event, Rejected) or event.data.claim_id != claim_id:
-                    continue
+def _screen() -> Output:
+    """Standard output for people; what its encoding lacks is written as an escape."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return Output()
+
+
+def _rulings_on(file: str, claim_id: str, reference: Reference) -> tuple[list[Ruled], int]:
+    """Every submission of the claim in the file, ruled on, and how many lines could be any claim's.
+
+    A submission that is rejected is told on standard error.
+    """
+    found, unread = [], 0
+    with reading(file) as source:
+        for number, line in chain.from_iterable(source.batches(1)):
+            event = decode(line.rstrip(b"\r\n"))
+            if isinstance(event, Rejected):
+                unread += bool(line.strip())
+            elif event.data.claim_id == claim_id:
                 ruled = rule(event, reference, traced=True)
                 if isinstance(ruled, Ruled):
                     found.append(ruled)
                 else:
-                    told = f"line {number}: {ruled.reason} at {ruled.path}: {ruled.message}"
-                    print(told, file=sys.stderr)
-    except OSError as error:
-        print(f"mms-worker: {error.filename or file}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
-    return found
+                    tell(f"line {number}: {ruled.reason} at {ruled.path}: {ruled.message}")
+    return found, unread
 
 
 def trace(ruled: Ruled, reference: Reference) -> dict[str, Any]:
@@ -146,19 +167,29 @@ def _render_rulings(service: Service, console: Console) -> None:
     table.add_column(width=1)
     table.add_column("rule", style="cyan", no_wrap=True)
     table.add_column("reason", ratio=1)
+    marks = _marks(console.encoding)
     for ruling in service.rulings:
-        _add_row(table, ruling.finding)
+        _add_row(table, marks, ruling.finding)
         if ruling.finding.rule == "necessity.indications":
             for finding in service.indications:
-                _add_row(table, finding, indent="  ")
+                _add_row(table, marks, finding, indent="  ")
     console.print(table)
 
 
-def _add_row(table: Table, finding: Finding, indent: str = "") -> None:
+def _marks(encoding: str) -> dict[str, str]:
+    """A mark for every verdict, of characters that the encoding has."""
+    try:
+        "".join(MARKS.values()).encode(encoding)
+    except UnicodeEncodeError:
+        return ASCII_MARKS
+    return MARKS
+
+
+def _add_row(table: Table, marks: dict[str, str], finding: Finding, indent: str = "") -> None:
     seen = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in finding.evidence.items()]
     source = f"{finding.policy} {finding.version}, {finding.citation}"
     told = f"{escape(finding.reason)} [dim]({_literal('; '.join((*seen, source)))})[/]"
-    table.add_row(MARKS[finding.verdict], indent + finding.rule, told)
+    table.add_row(marks[finding.verdict], indent + finding.rule, told)
 
 
 def _shown(value: object) -> str:

@@ -6,12 +6,14 @@ Reference data that does not check ends a command with exit 2.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from worker.adjudication import Reference
+from worker.commands.faults import FileError, tell
 
 
 def _no_option(_: object, file: str) -> None:
@@ -44,5 +46,6 @@ def reference_or_exit(policies_dir: Path | None, codes_dir: Path | None, payers:
     try:
         return load_reference(policies_dir, codes_dir, payers)
     except (CodeSetError, PolicyError) as error:
-        print(f"mms-worker: {error}", file=sys.stderr)
+        with suppress(FileError):  # the exit code is left to say it
+            tell(f"mms-worker: {error}")
         sys.exit(2)
