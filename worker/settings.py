@@ -8,19 +8,45 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import DirectoryPath, Field, FilePath, ValidationError, model_validator
+from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MMS_"
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")]
-"""A topic or group name, as Kafka allows it."""
-Seconds = Annotated[float, Field(gt=0)]
-Days = Annotated[float, Field(gt=0)]
+SERVICE_LINK = re.compile(
+    r"_SERVICE_(HOST|PORT(_\w+)?)=.*"
+    r"|_PORT=(tcp|udp|sctp)://.*"
+    r"|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
+)
+"""What Kubernetes sets in a pod for each Service beside it: one named mms-demo yields MMS_DEMO_SERVICE_HOST
+and its like. A bare ``…_PORT`` is told by its value from a misspelt setting."""
 
+
+def _not_only_dots(name: str) -> str:
+    if name in {".", ".."}:
+        raise ValueError("must not be . or ..")
+    return name
+
+
+def _ports(servers: str) -> str:
+    for server in servers.split(","):
+        if not 1 <= int(server.rpartition(":")[2]) <= 65535:
+            raise ValueError(f"{server} has no port between 1 and 65535")
+    return servers
+
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$"), AfterValidator(_not_only_dots)
+]
+"""A topic or group name, as Kafka allows it."""
+Servers = Annotated[str, Field(pattern=r"^[^,\s]+:\d{1,5}(,[^,\s]+:\d{1,5})*$"), AfterValidator(_ports)]
+"""Addresses as ``host:port``, with commas between them."""
+Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
+Days = Annotated[float, Field(ge=0.01, le=36_500)]
 
 TOPICS = ("input_topic", "results_topic", "dead_letter_topic", "changelog_topic")
 BELOW = (
@@ -29,6 +55,8 @@ BELOW = (
     ("batch_deadline_s", "transaction_timeout_s"),
 )
 """Pairs of settings of which the first must be below the second."""
+SASL = ("sasl_username", "sasl_password_file")
+TLS = ("tls_ca_file", "tls_cert_file", "tls_key_file", "tls_key_password_file")
 
 
 class InvalidSettings(ValueError):  # noqa: N818  reads as what it says
@@ -39,10 +67,15 @@ class Settings(BaseSettings):
     """What a worker is told by its environment; units are in the names (``_s``, ``_ms``, ``_bytes``)."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
-    bootstrap_servers: Annotated[str, Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$")] = "127.0.0.1:9092"
+    bootstrap_servers: Servers = "127.0.0.1:9092"
     app_id: Name = "mms-adjudication-worker"
     """Consumer group, and the beginning of every transactional id."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -89,7 +122,8 @@ class Settings(BaseSettings):
 
     session_timeout_s: Seconds = 10
     heartbeat_interval_s: Seconds = 0.5
-    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=1000)] = 20
+    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=20)] = 20
+    """A broker answers one fetch of a connection at a time: a longer wait is latency of every partition."""
     metadata_max_age_s: Seconds = 30
     """How soon changed partition counts are noticed."""
     request_timeout_s: Seconds = 10
@@ -128,12 +162,25 @@ class Settings(BaseSettings):
             raise ValueError("MMS_HEARTBEAT_INTERVAL_S must be at most a third of MMS_SESSION_TIMEOUT_S")
         if len({getattr(self, topic) for topic in TOPICS}) < len(TOPICS):
             raise ValueError(f"{', '.join(map(variable, TOPICS))} must differ")
-        if self.security_protocol.startswith("SASL"):
-            for needed in ("sasl_username", "sasl_password_file"):
-                if getattr(self, needed) is None:
-                    protocol = f"MMS_SECURITY_PROTOCOL={self.security_protocol}"
-                    raise ValueError(f"{variable(needed)} is required with {protocol}")
+        self._secured()
         return self
+
+    def _secured(self) -> None:
+        """What the security protocol needs is there, and nothing that it would leave unused."""
+        protocol = f"{variable('security_protocol')}={self.security_protocol}"
+        for part, fields in (("SASL", SASL), ("SSL", TLS)):
+            if part not in self.security_protocol:
+                for unused in fields:
+                    if getattr(self, unused) is not None:
+                        raise ValueError(f"{variable(unused)} is not used with {protocol}")
+        if "SASL" in self.security_protocol:
+            for needed in SASL:
+                if getattr(self, needed) is None:
+                    raise ValueError(f"{variable(needed)} is required with {protocol}")
+        if self.tls_cert_file is None:
+            for idle in ("tls_key_file", "tls_key_password_file"):
+                if getattr(self, idle) is not None:
+                    raise ValueError(f"{variable(idle)} needs {variable('tls_cert_file')} beside it")
 
 
 def variable(field: str) -> str:
@@ -145,17 +192,30 @@ def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment; ``overrides`` are fields that the command line gives.
 
     Raises InvalidSettings with one line a fault, each naming its variable. A variable that begins with
-    ``MMS_`` and is none of the settings is a fault too: a misspelt one must not be ignored in silence.
+    ``MMS_`` and is none of the settings is a fault too: a misspelt one must not be ignored in silence. Only
+    the links that Kubernetes sets by itself are passed over.
     """
     known = [variable(field) for field in Settings.model_fields]
-    faults = [_unknown(name, known) for name in os.environ if name.startswith(PREFIX) and name not in known]
+    faults = [
+        _unknown(name, known)
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and name not in known and not _is_service_link(name, value)
+    ]
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
         faults += [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
+    except OSError as error:  # looking for a file or directory failed
+        faults += [
+            f"{name}: {error.strerror}" for name in known if os.environ.get(name) == str(error.filename)
+        ] or [str(error)]
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return SERVICE_LINK.search(f"{name}={value}") is not None
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -194,7 +194,7 @@ class Stream:
             enable_idempotence=True,
             linger_ms=5,
             max_batch_size=1 << 19,
-            max_request_size=4 << 20,
+            max_request_size=64 << 20,
             compression_type=compression,
         ) as producer:
             deliveries = [await self._send(producer, record, timestamp) for record in records]
@@ -247,8 +247,14 @@ class Stream:
         return await self.read(self.settings.dead_letter_topic)
 
     async def read(self, topic: str) -> dict[int, list[ConsumerRecord]]:
-        """Everything committed in a topic up to now, by partition, in order."""
+        """Everything committed in a topic up to now, by partition, in order.
+
+        The end is that of all records, open transactions included: a committed offset can be seen before the
+        results of the same transaction can.
+        """
         partitions = [TopicPartition(topic, number) for number in range(self.settings.partitions)]
+        async with AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap_servers) as consumer:
+            ends = await consumer.end_offsets(partitions)
         found: dict[int, list[ConsumerRecord]] = defaultdict(list)
         async with AIOKafkaConsumer(
             bootstrap_servers=self.settings.bootstrap_servers,
@@ -258,7 +264,6 @@ class Stream:
             max_partition_fetch_bytes=8 << 20,
         ) as consumer:
             consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
 
             async def at_end() -> bool:
                 for place, records in (await consumer.getmany(timeout_ms=50)).items():

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.consumer import fetcher
+from aiokafka.record.util import calc_crc32c
 
 from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, decided, partition
 from worker.adjudication.decode import MAX_VALUE_BYTES, Reason
+from worker.stream.records import Records
 
 NOISE = random.Random(7)  # noqa: S311  nothing is guarded by it
 
@@ -162,3 +166,80 @@ async def test_a_wrong_partition_is_no_fault_when_the_check_is_off(stream: Strea
     await stream.drained(1)
     (result,) = (await stream.results())[partition(elsewhere)]
     assert result.value == decided(claim)
+
+
+class Spoilt:
+    """A batch's builder that makes one header's name invalid UTF-8 when it is done."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._builder, name)
+
+    def build(self) -> bytearray:
+        batch = bytearray(self._builder.build()).replace(b"BADNAME", b"\xff\xfeDNAME")
+        batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4, "big")
+        return batch
+
+
+async def test_a_headers_name_that_is_not_utf8_is_a_dead_letter_byte_for_byte(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "MemoryRecords", Records)  # or this test could not read the dead letter
+    good = claims(1, seed=43)[0]
+    place = partition(good)
+    async with AIOKafkaProducer(bootstrap_servers=stream.settings.bootstrap_servers) as producer:
+        batch = producer.create_batch()
+        for headers in ([], [("BADNAME", b"1"), ("fine", None)], []):
+            batch.append(key=good.key, value=good.value, timestamp=1_700_000_000_000, headers=headers)
+        batch._builder = Spoilt(batch._builder)
+        await (await producer.send_batch(batch, stream.settings.input_topic, partition=place))
+    worker = stream.worker()
+    await stream.publish([good])
+    await stream.drained(4)
+    ((letter,),) = (await stream.dead_letters()).values()
+    names = [name.encode() for name, _ in letter.headers]
+    assert names[:2] == [b"\xff\xfeDNAME", b"fine"]
+    assert [value for _, value in letter.headers[:2]] == [b"1", None]
+    assert header(letter, "mms.dlq.reason") == "contract"
+    assert header(letter, "mms.dlq.path") == "$"
+    assert header(letter, "__streams.errors.offset") == "1"
+    assert (letter.key, letter.value, letter.timestamp) == (good.key, good.value, 1_700_000_000_000)
+    assert [result.value for result in (await stream.results())[place]] == [decided(good)] * 3
+    assert worker.exit_code is None
+
+
+async def test_a_value_that_unpacks_to_more_than_an_input_batch_is_a_dead_letter(stream: Stream) -> None:
+    first, large, last = claims(3, seed=41)
+    large = large._replace(value=NOISE.randbytes(900_000) * 6, partition=partition(first))
+    last = last._replace(key=first.key, value=first.value)
+    stream.worker()
+    await stream.publish([first, large, last], compression="zstd")
+    await stream.drained(3)
+    ((letter,),) = (await stream.dead_letters()).values()
+    assert header(letter, "mms.dlq.reason") == "too_large"
+    assert letter.value == large.value
+    assert [result.value for result in (await stream.results())[partition(first)]] == [decided(first)] * 2
+
+
+async def test_a_dead_letter_that_its_topic_does_not_take_stops_the_worker_with_what_to_raise(
+    stream: Stream,
+) -> None:
+    good, large = claims(2, seed=42)
+    large = large._replace(value=NOISE.randbytes(MAX_VALUE_BYTES), partition=partition(good))
+    worker = stream.worker()
+    await stream.publish([good])
+    await stream.drained(1)
+    topic = stream.settings.dead_letter_topic
+    async with stream.administration() as client:
+        small = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": "1000"})
+        await client.alter_configs([small])
+    await stream.publish([large])
+    assert await worker.ended() == 2
+    (stop,) = worker.said("worker stops")
+    assert stop["reason"].startswith(
+        f"partition {partition(good)} of {stream.settings.input_topic} offset 1: topic {topic} does not take"
+    )
+    assert f"raise max.message.bytes of {topic}" in stop["reason"]
+    assert await stream.committed() == 1

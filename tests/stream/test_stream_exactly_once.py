@@ -14,6 +14,9 @@ from aiokafka import AIOKafkaProducer
 from tests.conftest import NewBroker
 from tests.stream.streamkit import Input, Stream, Worker, claims, decided, placed, until
 
+SMALL_BATCH = 20
+"""Records a batch where a fault must find the lanes in flight: with larger ones the work could be over."""
+
 
 async def assert_exactly_once(stream: Stream, records: list[Input]) -> None:
     """A read_committed consumer sees one result a record, byte for byte, in the order of each partition."""
@@ -28,7 +31,7 @@ async def assert_exactly_once(stream: Stream, records: list[Input]) -> None:
 async def test_a_killed_worker_leaves_neither_a_lost_nor_a_second_result(stream: Stream) -> None:
     records = claims(20_000)
     await stream.publish(records)
-    first = stream.worker()
+    first = stream.worker(batch_max_records=SMALL_BATCH)
     await stream.drained(6_000)
     first.kill()
     assert 6_000 <= await stream.committed() < 20_000
@@ -40,7 +43,7 @@ async def test_a_killed_worker_leaves_neither_a_lost_nor_a_second_result(stream:
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_holds_and_exits_0(stream: Stream) -> None:
     records = claims(8_000, seed=11)
     await stream.publish(records)
-    first = stream.worker()
+    first = stream.worker(batch_max_records=SMALL_BATCH)
     await stream.drained(1_000)
     os.kill(first.pid, signal.SIGTERM)
     assert await first.ended() == 0
@@ -54,10 +57,10 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_it_holds_and_exits_0(
 
 async def test_workers_that_come_and_go_lose_and_repeat_nothing(stream: Stream) -> None:
     records = claims(10_000, seed=12)
-    first = stream.worker()
+    first = stream.worker(batch_max_records=SMALL_BATCH)
     await first.ready()
     await stream.publish(records[:5_000])
-    second = stream.worker()
+    second = stream.worker(batch_max_records=SMALL_BATCH)
     await second.ready()
     await stream.publish(records[5_000:])
     await stream.drained(6_000)
@@ -72,7 +75,7 @@ async def test_workers_that_come_and_go_lose_and_repeat_nothing(stream: Stream) 
 async def test_a_worker_that_was_taken_for_dead_is_fenced_and_joins_again(stream: Stream) -> None:
     records = claims(6_000, seed=13)
     await stream.publish(records[:4_000])
-    zombie = stream.worker(session_timeout_s=6)
+    zombie = stream.worker(session_timeout_s=6, batch_max_records=SMALL_BATCH)
     await stream.drained(500)
     os.kill(zombie.pid, signal.SIGSTOP)
     heir = stream.worker(session_timeout_s=6)
@@ -97,6 +100,7 @@ async def test_a_fenced_worker_drops_its_lanes_and_joins_again(stream: Stream) -
     await stream.drained(2_000)
     await assert_exactly_once(stream, records)
     assert len(worker.said("fenced: all lanes dropped, joining again")) == 1
+    assert len(worker.said("joining group")) == len(worker.said("rejoining group")) == 1
     assert await worker.metric('mms_lane_restarts_total{reason="fenced"}') >= 1
 
 
@@ -127,7 +131,7 @@ async def test_a_broker_that_hangs_makes_lanes_begin_again_and_nothing_is_lost(
     stream, broker = fragile
     records = claims(6_000, seed=15)
     await stream.publish(records)
-    worker = stream.worker(batch_deadline_s=1, producer_start_deadline_s=2)
+    worker = stream.worker(batch_deadline_s=1, producer_start_deadline_s=2, batch_max_records=SMALL_BATCH)
     await stream.drained(500)
     os.kill(broker, signal.SIGSTOP)
     await until(lambda: worker.said("lane begins again"), "a lane to give its producer up")
@@ -141,7 +145,7 @@ async def test_a_worker_ends_in_time_though_its_broker_hangs(fragile: tuple[Stre
     stream, broker = fragile
     records = claims(4_000, seed=16)
     await stream.publish(records)
-    worker = stream.worker()
+    worker = stream.worker(batch_max_records=SMALL_BATCH)
     await stream.drained(500)
     os.kill(broker, signal.SIGSTOP)
     os.kill(worker.pid, signal.SIGTERM)

@@ -19,7 +19,7 @@ from mode import Service
 
 from worker.stream.agent import add_agent
 from worker.stream.engine import Engine
-from worker.stream.errors import CRASHED, OK, Stop
+from worker.stream.errors import CRASHED, OK, Stop, told
 from worker.stream.health import serving
 from worker.stream.startup import process_age
 
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 def run_worker(settings: Settings, load: Callable[[Settings], Core]) -> NoReturn:
     """Run a worker until a signal or a failure, and exit with its code."""
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(_report)
+    loop.set_exception_handler(report)
     asyncio.set_event_loop(loop)
     worker = _Worker(_App(settings.app_id, autodiscover=False, stream_wait_empty=False), settings, load, loop)
     try:
@@ -129,8 +129,8 @@ class _Engine(Service):
             for line in str(stop).splitlines():
                 log.error("worker stops", reason=line, exit_code=stop.code)  # noqa: TRY400  no fault of the code
             self._worker.finish(stop.code)
-        except Exception:
-            log.exception("worker crashed")
+        except Exception as error:
+            log.exception("worker crashed", error=told(error))
             self._worker.finish(CRASHED)
 
     async def on_stop(self) -> None:
@@ -140,10 +140,14 @@ class _Engine(Service):
         await self._batches.put(None)
 
 
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Report what the loop could not give to anyone, but for the futures of a producer that was thrown away.
 
     aiokafka ends each of them with the same exception, of which the lane has had one.
     """
-    if not isinstance(context.get("exception"), KafkaError):
+    error = context.get("exception")
+    if error is None:
         loop.default_exception_handler(context)
+    elif not isinstance(error, KafkaError):
+        # The loop's own message would print callbacks with their arguments, and those may be claims.
+        log.error("nobody awaited an exception", error=told(error))

@@ -42,18 +42,31 @@ def _ms(seconds: float) -> int:
 def _tls(settings: Settings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca_file)
-        if settings.tls_cert_file is not None:
-            password = _secret(settings.tls_key_password_file)
-            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password)
     except OSError as error:  # ssl.SSLError is one
-        raise Refused(f"the TLS files (MMS_TLS_…) cannot be used: {error.strerror or error}") from error
+        raise Refused(f"MMS_TLS_CA_FILE cannot be used: {error.strerror or error}") from error
+    if settings.tls_cert_file is not None:
+        # Without any password OpenSSL would ask for one, on a terminal that nobody watches.
+        password = _secret(settings.tls_key_password_file) or ""
+        try:
+            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password)
+        except (OSError, ValueError) as error:
+            raise Refused(
+                f"MMS_TLS_CERT_FILE and MMS_TLS_KEY_FILE cannot be used: {_told(error)}; they must be a PEM "
+                "certificate and its key, and MMS_TLS_KEY_PASSWORD_FILE must open a key that is encrypted"
+            ) from error
     return context
+
+
+def _told(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text().rstrip("\r\n")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Refused(f"the secret's file {path} is not UTF-8 text") from None  # the error holds the secret
     except OSError as error:
         raise Refused(f"the secret's file {path} cannot be read: {error.strerror}") from error

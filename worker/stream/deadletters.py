@@ -32,7 +32,7 @@ def dead_letter(record: ConsumerRecord, rejected: Rejected, exception: str = "Re
         "mms.dlq.path": rejected.path,
     }
     headers = [*record.headers, *((name, text.encode()) for name, text in added.items())]
-    return Outgoing(record.key, record.value, record.timestamp, headers)
+    return Outgoing(record.key, record.value, record.timestamp, headers, record.offset)
 
 
 def internal_error(error: Exception) -> Rejected:

@@ -17,6 +17,7 @@ from aiokafka.partitioner import murmur2
 from worker.adjudication import Rejected, Result, decode
 from worker.adjudication.claim import Event
 from worker.stream.deadletters import dead_letter, internal_error
+from worker.stream.records import has_raw_name
 from worker.stream.results import ResultRecords
 from worker.stream.transaction import Outgoing
 
@@ -120,8 +121,8 @@ class Decider:
         return collected
 
     def _add(self, records: Sequence[ConsumerRecord], into: _Collected) -> None:
-        """Add the results and dead letters of some records; nothing is added if the pure code raises."""
-        events = [decode(record.value, _headers(record)) for record in records]
+        """Add the results and dead letters of some records; nothing is added if one of them raises."""
+        events = [_event(record) for record in records]
         answers = [
             event
             if isinstance(event, Rejected)
@@ -129,12 +130,17 @@ class Decider:
             for record, event in zip(records, events, strict=True)
         ]
         values = [None if isinstance(answer, Rejected) else self._encode(answer) for answer in answers]
+        results: list[Outgoing] = []
+        decisions: list[tuple[Event, Result]] = []
         for record, event, answer, value in zip(records, events, answers, values, strict=True):
+            if value is not None and not isinstance(answer, Rejected) and not isinstance(event, Rejected):
+                results.append(self._results.record(record, event, answer, value))
+                decisions.append((event, answer))
+        into.results.extend(results)
+        into.decisions.extend(decisions)
+        for record, event, answer in zip(records, events, answers, strict=True):
             if isinstance(answer, Rejected):
                 into.reject(record, None if isinstance(event, Rejected) else event, answer)
-            elif value is not None and not isinstance(event, Rejected):
-                into.results.append(self._results.record(record, event, answer, value))
-                into.decisions.append((event, answer))
 
     def _misplaced(self, record: ConsumerRecord, event: Event) -> Rejected | None:
         if record.key is None:
@@ -151,9 +157,11 @@ class Decider:
         return None
 
 
-def _headers(record: ConsumerRecord) -> list[tuple[str, bytes]]:
-    """A record's headers; a null value, which Kafka allows, is read as an empty one."""
-    return [(name, value or b"") for name, value in record.headers]
+def _event(record: ConsumerRecord) -> Event | Rejected:
+    """The record's event; a header's null value, which Kafka allows, is read as an empty one."""
+    if has_raw_name(record.headers):
+        return Rejected("contract", "$", "a header's name is not UTF-8")
+    return decode(record.value, [(name, value or b"") for name, value in record.headers])
 
 
 @lru_cache(maxsize=1 << 16)

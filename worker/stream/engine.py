@@ -11,12 +11,11 @@ import gc
 from typing import TYPE_CHECKING
 
 import structlog
-from aiokafka.errors import KafkaError
 
 import worker
 from worker.stream.breaker import Breaker
 from worker.stream.deciding import Decider
-from worker.stream.errors import Fenced, GaveUp, Stop
+from worker.stream.errors import INFRASTRUCTURE, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.health import Pulse
 from worker.stream.lane import Shared
 from worker.stream.metrics import Metrics
@@ -76,8 +75,9 @@ class Engine:
         self._idle.clear()
         try:
             await self._start()
-            shared = Shared(self._settings, batches, self.metrics, Breaker(self._settings), self.pulse)
             backoff = Backoff(self._settings)
+            breaker = Breaker(self._settings)
+            shared = Shared(self._settings, batches, self.metrics, breaker, self.pulse, backoff)
             while not self._stopping.is_set():
                 await self._membership(shared, backoff)
         finally:
@@ -112,20 +112,24 @@ class Engine:
         while not self._stopping.is_set():
             try:
                 await self._beating(verify_topics(self._settings))
-            except (KafkaError, OSError, TimeoutError) as error:
-                await self._pause(backoff, "kafka cannot be reached", error)
+            except INFRASTRUCTURE as error:
+                if (refused := not_allowed(error)) is not None:
+                    raise refused from error
+                await self._pause(backoff, "kafka cannot be reached or does not let this worker in", error)
             else:
                 return
 
     async def _membership(self, shared: Shared, backoff: Backoff) -> None:
-        self._source = Source(shared)
+        self._source = Source(shared, joined_before=self._source is not None)
         try:
             await self._source.run()
         except BaseExceptionGroup as ended:
-            cause = _cause(ended)
+            cause = decisive(ended)
+            if (refused := not_allowed(cause)) is not None:
+                raise refused from ended
             if isinstance(cause, Fenced):
                 await self._pause(backoff, "fenced: all lanes dropped, joining again", cause)
-            elif isinstance(cause, KafkaError | OSError | TimeoutError):
+            elif isinstance(cause, INFRASTRUCTURE):
                 await self._pause(backoff, "membership failed, joining again", cause)
             else:
                 raise cause from ended
@@ -134,21 +138,24 @@ class Engine:
         pause = backoff.failed()
         if pause is None:
             raise GaveUp(
-                f"{event}, for {self._settings.patience_s:g} s; the last error was {error!r}"
+                f"{event}, for {self._settings.patience_s:g} s; the last error was {told(error)}"
             ) from error
-        named = f"{type(error).__name__}: {error}"
-        log.warning(event, brokers=self._settings.bootstrap_servers, error=named, in_seconds=round(pause, 2))
-        await self._beating(_first(self._stopping.wait(), pause))
+        brokers = self._settings.bootstrap_servers
+        log.warning(event, brokers=brokers, error=told(error), in_seconds=round(pause, 2))
+        await self._beating(asyncio.sleep(pause))
 
     async def _beating(self, work: Awaitable[None]) -> None:
-        """Await ``work`` and let the pulse beat meanwhile."""
+        """Await ``work``, but no longer than until ``stop``, and let the pulse beat meanwhile."""
         task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopping.wait())
         try:
-            while not task.done():
-                await asyncio.wait([task], timeout=TICK_S)
+            while not task.done() and not stopped.done():
+                await asyncio.wait([task, stopped], timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
                 self.pulse.beat()
-            task.result()
+            if not stopped.done():
+                task.result()
         finally:
+            stopped.cancel()
             task.cancel()
 
 
@@ -162,21 +169,20 @@ def _settle_memory() -> None:
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
-async def _first(event: Awaitable[object], seconds: float) -> None:
-    """Wait for ``event``, but no longer than ``seconds``."""
-    task = asyncio.ensure_future(event)
-    await asyncio.wait([task], timeout=seconds)
-    task.cancel()
+def decisive(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception of several that says best why the membership ended.
+
+    First an order to stop, then a fault of the code, which no other try would mend.
+    """
+    return min(_flat(group), key=_rank)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception of several that says best why the membership ended."""
-    flat = list(_flat(group))
-    for kind in (Stop, Fenced):
-        for error in flat:
-            if isinstance(error, kind):
-                return error
-    return flat[0]
+def _rank(error: BaseException) -> int:
+    if isinstance(error, Stop):
+        return 0
+    if isinstance(error, Fenced):
+        return 2
+    return 3 if isinstance(error, INFRASTRUCTURE) else 1
 
 
 def _flat(error: BaseException) -> list[BaseException]:

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
 OK = 0
 CRASHED = 1
 REFUSED = 2
@@ -30,5 +40,52 @@ class GaveUp(Stop):
     """Kafka failed for longer than ``MMS_PATIENCE_S``; nothing of the work in flight was committed."""
 
 
+class Bug(Stop):
+    """Deciding a batch raised, and not on one claim: nobody knows what it would do next time."""
+
+
 class Fenced(Exception):  # noqa: N818
     """Another producer has this lane's transactional id: there may be another owner of the partition."""
+
+
+INFRASTRUCTURE = (KafkaError, OSError, TimeoutError)
+"""What Kafka and the network raise: worth another try, and its text knows nothing of claims."""
+
+GRANTS: dict[type[KafkaError], str] = {
+    TopicAuthorizationFailedError: (
+        "Describe, DescribeConfigs and Read on the input topic, Describe, DescribeConfigs, Read and Write on "
+        "the results, dead-letter and changelog topics"
+    ),
+    GroupAuthorizationFailedError: "Describe and Read on the group (MMS_APP_ID)",
+    TransactionalIdAuthorizationFailed: (
+        "Describe and Write on the transactional ids that begin with MMS_APP_ID"
+    ),
+    ClusterAuthorizationFailedError: "Describe and IdempotentWrite on the cluster",
+}
+"""What a worker must be allowed, by what the broker raises when it is not."""
+
+
+def told(error: BaseException) -> str:
+    """An exception as logs and messages may tell it.
+
+    Only infrastructure and orders to stop are quoted. Any other text may quote a claim (a KeyError's is the
+    key): of those it is the type and the place that raised it.
+    """
+    name = type(error).__name__
+    if isinstance(error, (*INFRASTRUCTURE, Stop, Fenced)):
+        return f"{name}: {error}" if str(error) else name
+    traceback = error.__traceback__
+    if traceback is None:
+        return name
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    place = PurePath(*PurePath(traceback.tb_frame.f_code.co_filename).parts[-3:])
+    return f"{name} at {place}:{traceback.tb_lineno}"
+
+
+def not_allowed(error: BaseException) -> Refused | None:
+    """The refusal that names what to grant, if a broker raised that this worker is not allowed something."""
+    for kind, grant in GRANTS.items():
+        if isinstance(error, kind):
+            return Refused(f"the broker does not allow it ({told(error)}); grant this worker {grant}")
+    return None

@@ -65,8 +65,10 @@ class Intake:
         end: int | None = self._consumer.last_stable_offset(self.partition)
         return end
 
-    async def position(self) -> int:
-        """Offset of the next record to be fetched."""
+    async def position(self) -> int | None:
+        """Offset of the next record to be fetched; None if the partition is no longer assigned."""
+        if self.partition not in self._consumer.assignment():
+            return None
         position: int = await self._consumer.position(self.partition)
         return position
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from worker.stream.agent import Batch
-from worker.stream.errors import Fenced, GaveUp, Stop
+from worker.stream.errors import Bug, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.offsets import starting_offset
 from worker.stream.retry import Backoff
 from worker.stream.transaction import TransactionalProducer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import ConsumerRecord, TopicPartition
 
@@ -34,9 +34,13 @@ if TYPE_CHECKING:
     from worker.stream.health import Pulse
     from worker.stream.intake import Intake
     from worker.stream.metrics import Metrics
+    from worker.stream.transaction import Outgoing
 
 BATCH_BYTES = 4 << 20
-"""Size of input values above which a batch is not made larger."""
+"""Size of input records above which a batch is not made larger."""
+
+SETTLE_S = 60.0
+"""How long a lane waits for records before it commits where it stands behind markers; see ``_settle``."""
 
 log = structlog.get_logger()
 
@@ -49,6 +53,8 @@ class Shared(NamedTuple):
     metrics: Metrics
     breaker: Breaker
     pulse: Pulse
+    patience: Backoff
+    """Of the memberships; a commit renews it."""
 
 
 class Lane:
@@ -88,6 +94,7 @@ class Lane:
 
     def retire(self) -> None:
         """The assignment passes: finish the batches in flight, begin no other."""
+        self.intake.hold()  # from here on what is fetched is discarded, and the position stays where it is
         self._passed.set()
         self._arrived.set()
 
@@ -109,7 +116,8 @@ class Lane:
     async def run(self) -> None:
         """Live until the assignment has passed.
 
-        Raises Fenced, a Stop of any kind, or GaveUp after failing for too long without a commit.
+        Raises Fenced, or a Stop: Bug, Refused where the broker does not allow something, GaveUp after failing
+        for too long without a commit.
         """
         while not self._has_passed():
             try:
@@ -121,7 +129,9 @@ class Lane:
                     return
                 self._shared.metrics.lane_restarted("fenced", in_transaction=True)
                 raise
-            except Exception as doubt:  # noqa: BLE001  the lane's edge: whatever it is, nobody knows what was written
+            except Exception as doubt:  # the lane's edge: whatever it is, nobody knows what was written
+                if (refused := not_allowed(doubt)) is not None:
+                    raise refused from doubt
                 await self._begin_again(doubt)
 
     async def _begin_again(self, doubt: Exception) -> None:
@@ -134,9 +144,9 @@ class Lane:
         if pause is None:
             raise GaveUp(
                 f"partition {self.partition.partition} has failed for {self._settings.patience_s:g} s, "
-                f"the last time with {_named(doubt)}"
+                f"the last time with {told(doubt)}"
             ) from doubt
-        self._log.warning("lane begins again", error=_named(doubt), in_seconds=round(pause, 2))
+        self._log.warning("lane begins again", error=told(doubt), in_seconds=round(pause, 2))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._passed.wait(), pause)
 
@@ -168,13 +178,46 @@ class Lane:
         """Decide and commit batch by batch; the next batch is decided while one is being committed."""
         ahead = asyncio.ensure_future(self._decide_next())
         try:
-            while (decided := await ahead) is not None:
+            while (decided := await self._awaited(ahead, producer)) is not None:
                 ahead = asyncio.ensure_future(self._decide_next())
                 await self._commit(producer, decided)
+            await self._settle(producer)
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
             self._deciding = 0
+
+    async def _awaited(
+        self, ahead: asyncio.Task[Decided | None], producer: TransactionalProducer
+    ) -> Decided | None:
+        """What ``ahead`` gives; while there is nothing to decide the lane settles from time to time."""
+        while not ahead.done():
+            await asyncio.wait([ahead], timeout=SETTLE_S)
+            if not ahead.done():
+                await self._settle(producer)
+        return ahead.result()
+
+    async def _settle(self, producer: TransactionalProducer) -> None:
+        """Commit where an idle lane stands, if that is behind the last record it decided.
+
+        In between are markers and aborted records only. Left uncommitted, they would look like records that
+        were lost once retention has taken them.
+        """
+        position = await self.intake.position()
+        # Nothing may run between: up to its position everything is in the buffer, and that is empty.
+        if position is None or not self.is_idle or self._fault is not None or position <= self.next_offset:
+            return
+        await self._transact(producer, {}, position)
+
+    async def _transact(
+        self, producer: TransactionalProducer, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int
+    ) -> None:
+        self._in_transaction = True
+        await producer.commit(outputs, next_offset)
+        self._in_transaction = False
+        self.next_offset = next_offset
+        self._backoff.succeeded()
+        self._shared.patience.succeeded()
 
     async def _decide_next(self) -> Decided | None:
         """The next batch, decided; waits for records, but never for more of them. None when retired."""
@@ -188,7 +231,13 @@ class Lane:
         batch = Batch(self._take(), asyncio.get_running_loop().create_future())
         self._deciding += len(batch.records)
         await self._shared.batches.put(batch)
-        decided = await batch.decided
+        try:
+            decided = await batch.decided
+        except Exception as bug:
+            raise Bug(
+                f"partition {self.partition.partition}: the records from offset {batch.records[0].offset} on "
+                f"cannot be decided, {told(bug)}; nothing of them is committed"
+            ) from bug
         self._seconds_a_record = decided.seconds / decided.records
         return decided
 
@@ -201,12 +250,8 @@ class Lane:
             self._settings.dead_letter_topic: decided.dead_letters,
         }
         began = time.perf_counter()
-        self._in_transaction = True
-        await producer.commit(outputs, decided.next_offset)
-        self._in_transaction = False
-        self.next_offset = decided.next_offset
+        await self._transact(producer, outputs, decided.next_offset)
         self._deciding -= decided.records
-        self._backoff.succeeded()
         self._shared.breaker.committed(decided.records, dead)
         self._shared.metrics.batch(decided, time.perf_counter() - began)
 
@@ -248,9 +293,6 @@ class Lane:
 
 
 def _size(record: ConsumerRecord) -> int:
-    return 0 if record.value is None else len(record.value)
-
-
-def _named(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Bytes of key, value and headers; a null counts nothing."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

@@ -1,7 +1,8 @@
 """Logs: JSON lines in production, columns for a person on a terminal, every library's in the same form.
 
 Of a claim a log line says at most its claim_id. Libraries that quote keys and values at debug level are kept
-above it whatever the setting.
+above it whatever the setting. Of an exception it says where and of what type; its text is told only where it
+speaks of the network or a file, since any other may quote a claim.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 import structlog
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from worker.stream.errors import INFRASTRUCTURE
 
-    from structlog.typing import Processor
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
     from worker.settings import Settings
 
@@ -55,6 +59,7 @@ def configure_logs(settings: Settings) -> None:
         )
     )
     handler.addFilter(Seldom())
+    handler.addFilter(_without_texts)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(level, least))
@@ -84,7 +89,50 @@ class Seldom(logging.Filter):
 
 def _rendered(settings: Settings) -> list[Processor]:
     for_people = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    renderer: Processor = structlog.processors.JSONRenderer()
     if for_people:
-        # The plain traceback: a rich one prints local variables, and those are claims.
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        # Anything but the plain form would print local variables, and those are claims.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return [_without_contents, structlog.processors.ExceptionRenderer(_traceback), renderer]
+
+
+def _without_texts(record: logging.LogRecord) -> bool:
+    """Let a record pass whose exceptions among the arguments have become the names of their types."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            _named(value) if isinstance(value, BaseException) else value for value in record.args
+        )
+    return True
+
+
+def _without_contents(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Of what asyncio could not give to anyone, keep the sentence: futures and arguments show claims."""
+    if event.get("logger") == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0].partition("(")[0]
+    return event
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    return "".join(_frames(exc_info[1], set())).rstrip("\n")
+
+
+def _frames(error: BaseException, seen: set[int]) -> Iterator[str]:
+    """What Python prints of an exception, those that led to it first and its members last."""
+    seen.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in seen:
+        yield from _frames(before, seen)
+        yield "\nThis led to:\n\n"
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(error.__traceback__)
+    yield f"{_named(error)}\n"
+    if isinstance(error, BaseExceptionGroup):
+        for number, member in enumerate(error.exceptions, start=1):
+            yield f"\nNumber {number} of {len(error.exceptions)}:\n\n"
+            yield from _frames(member, seen)
+
+
+def _named(error: BaseException) -> str:
+    name = type(error).__qualname__
+    return f"{name}: {error}" if isinstance(error, INFRASTRUCTURE) and str(error) else name

@@ -32,12 +32,21 @@ async def starting_offset(intake: Intake, producer: TransactionalProducer, setti
         if committed is not None and first <= committed <= end:
             return committed
         gap = await _gap(intake, committed, first, end, settings)
+    start = end if _was_cut(committed, first, end) else first
     if gap is not None:
         if not settings.accept_gap:
             raise Refused(f"{gap}; {ACCEPT}")
-        log.warning("gap accepted", gap=gap, offset=first)
-    await producer.commit({}, first)
-    return first
+        log.warning("gap accepted", gap=gap, offset=start)
+    await producer.commit({}, start)
+    return start
+
+
+def _was_cut(committed: int | None, first: int, end: int) -> bool:
+    """Whether the log lost its end but is the old one: a log made anew begins at 0.
+
+    What such a log still has was decided before, and would be published again.
+    """
+    return committed is not None and committed > end and first > 0
 
 
 async def _gap(intake: Intake, committed: int | None, first: int, end: int, settings: Settings) -> str | None:
@@ -53,6 +62,11 @@ async def _gap(intake: Intake, committed: int | None, first: int, end: int, sett
         )
     if committed < first:
         return f"{where}: the records from {committed} to {first - 1} are gone, {group} had not decided them"
-    return (
-        f"{where}: {group} stands at offset {committed}, but the log ends at {end}: it was cut or made anew"
-    )
+    gap = f"{where}: {group} stands at offset {committed}, but the log ends at {end}: it was cut or made anew"
+    if _was_cut(committed, first, end):
+        return f"{gap}, and going on is from its end"
+    if end > first and await intake.has_results():
+        return (
+            f"{gap}, and going on from {first} would publish again what it still has and was decided before"
+        )
+    return f"{gap}, and going on is from {first}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES
 from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from worker.adjudication.claim import Event
 
 ADJUDICATED = "mms.claim.adjudicated.v1"
+TRACEPARENT_BYTES = 1024
+"""A longer ``traceparent`` (W3C Trace Context has 55) traces nothing, and is not copied."""
+
+
+class ResultTooLarge(Exception):  # noqa: N818  reads as what it says
+    """A result is larger than its topic takes: its claim has made the adjudication say too much."""
 
 
 class ResultRecords:
@@ -27,9 +34,19 @@ class ResultRecords:
         )
 
     def record(self, cause: ConsumerRecord, event: Event, result: Result, value: bytes) -> Outgoing:
-        """The record of ``result``, whose encoding is ``value``, for the event that came in as ``cause``."""
+        """The record of ``result``, whose encoding is ``value``, for the event that came in as ``cause``.
+
+        Raises ResultTooLarge.
+        """
         headers = [*self._first, ("ce_id", result.result_id.encode()), *self._last]
         if event.time is not None:
             headers.append(("ce_time", event.time.encode()))
-        headers += (header for header in cause.headers if header[0] == "traceparent")
-        return Outgoing(cause.key, value, cause.timestamp, headers)
+        headers += (
+            (name, trace)
+            for name, trace in cause.headers
+            if name == "traceparent" and len(trace or b"") <= TRACEPARENT_BYTES
+        )
+        outgoing = Outgoing(cause.key, value, cause.timestamp, headers, cause.offset)
+        if outgoing.size > RESULT_BYTES - HEADERS_BYTES:
+            raise ResultTooLarge
+        return outgoing

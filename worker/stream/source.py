@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from worker.stream.connection import connection
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
+from worker.stream.records import read_raw_names
 from worker.stream.startup import process_age
 from worker.stream.tasks import ended_within
 from worker.stream.topics import INPUT_BYTES
@@ -42,16 +43,18 @@ log = structlog.get_logger()
 class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     """One membership: ``run`` joins, works and leaves. Not used again afterwards."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, *, joined_before: bool) -> None:
         self.has_assignment = False
         self.lanes: dict[TopicPartition, Lane] = {}
         self._shared = shared
+        self._joined_before = joined_before
         self._settings: Settings = shared.settings
         self._consumer = _consumer(shared.settings)
         self._stopping = asyncio.Event()
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._intakes: list[Intake] = []
         self._assignment = 0
+        self._admission: asyncio.Task[None] | None = None
         self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:
@@ -63,7 +66,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             async with self._group:
                 if await self._unless_stopped(self._consumer.start()):
+                    fetching = self._group.create_task(self._fetching())
                     await self._poll()
+                    fetching.cancel()
                 await self._drain(self._settings.stop_deadline_s)
         finally:
             await self._leave()
@@ -93,8 +98,21 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             for partition in error.args[0].keys() & self.lanes.keys():
                 self.lanes[partition].doubt(error)
             return
+        except Exception as error:
+            # Records of other partitions that were drained before it was raised are lost, their position is
+            # behind them: no lane may commit where it seems to stand.
+            for lane in self.lanes.values():
+                lane.doubt(error)
+            raise
         for partition in fetched.keys() & self.lanes.keys():
             self.lanes[partition].offer(fetched[partition])
+
+    async def _fetching(self) -> None:
+        """Raise when aiokafka's fetch task ends: ``getmany()`` would go on and bring nothing, for ever."""
+        task = self._consumer._fetcher.error_future  # noqa: SLF001  nothing public tells
+        await asyncio.wait([task])
+        error = None if task.cancelled() else task.exception()
+        raise error or KafkaError("the consumer's fetch task ended")
 
     async def _unless_stopped(self, work: Awaitable[None]) -> bool:
         """Whether ``work`` ended before the source was stopped; raises what it raises."""
@@ -119,7 +137,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             if lane.is_open and end is not None:
                 # Transaction markers at the end of the log are offsets, but no records.
                 stands = await intake.position() if lane.is_idle else lane.next_offset
-                self._shared.metrics.lag(partition.partition, max(0, end - stands))
+                if stands is not None:
+                    self._shared.metrics.lag(partition.partition, max(0, end - stands))
 
     # ---- rebalances
 
@@ -127,12 +146,20 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         """Let the batches in flight end, then let go of every lane."""
         self._assignment += 1
         if not self.has_assignment:
-            log.info("joining group", group=self._settings.app_id, seconds_since_process_start=process_age())
+            self._tell_joining()
         self.has_assignment = False
         await self._drain(self._settings.revoke_deadline_s)
         for partition in revoked:
             self._shared.metrics.unassigned(partition.partition)
         self._shared.metrics.assigned(0)
+
+    def _tell_joining(self) -> None:
+        group = self._settings.app_id
+        if self._joined_before:
+            log.info("rejoining group", group=group)
+        else:
+            log.info("joining group", group=group, seconds_since_process_start=process_age())
+        self._joined_before = True
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Hold the partitions still and mark them; the rest happens in a task whose exceptions count."""
@@ -147,7 +174,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             intake.hold()
             # Any position will do until the lane seeks: with none aiokafka looks for one of its own.
             intake.seek(0)
-        self._group.create_task(self._admit(self._assignment, self._intakes))
+        self._admission = self._group.create_task(self._admit(self._assignment, self._intakes))
 
     async def _admit(self, assignment: int, intakes: list[Intake]) -> None:
         """Check the partition counts, then give every partition its lane."""
@@ -172,6 +199,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _drain(self, deadline: float) -> None:
         """Retire all lanes; those that have not ended within ``deadline`` seconds are cut off."""
+        if self._admission is not None:
+            self._admission.cancel()
         tasks, self._tasks = self._tasks, {}
         for lane, task in tasks.items():
             lane.retire()
@@ -201,6 +230,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:
+    read_raw_names()
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=settings.app_id,

@@ -23,15 +23,16 @@ HEADERS_BYTES = 64 << 10
 INPUT_BYTES = MAX_VALUE_BYTES + HEADERS_BYTES
 RESULT_BYTES = 2 * INPUT_BYTES
 """A result grows with its claim's lines, not with its bytes; twice the input is far above the largest."""
-DEAD_LETTER_BYTES = 4 * INPUT_BYTES + HEADERS_BYTES
+DEAD_LETTER_BYTES = 64 << 20
 """The broker bounds an input batch after the sender's compression. A value that is over the contract's bound,
-but was compressed better than LZ4 can, must still fit here: a dead letter that cannot be written would stop
-its partition."""
+but was compressed better than LZ4 can, must still fit here: a dead letter that cannot be written stops its
+partition. The brokers' default bound of any request, 100 MiB, is above it."""
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = str(2**63 - 1)
 PRODUCER_ID_EXPIRATION_MS = DAY_MS
 """The broker's ``producer.id.expiration.ms`` by default."""
 
+ABSENT = "does not exist, or this user may not describe it"
 CREATE = "mms-worker topics create"
 ESSENTIAL = {"cleanup.policy", "max.message.bytes"}
 """Configuration without which records are lost or refused: a worker does not start without it."""
@@ -132,7 +133,7 @@ async def differences(client: AIOKafkaAdminClient, settings: Settings) -> list[D
     for spec in specs(settings):
         partitions = topics.get(spec.name)
         if partitions is None:
-            found.append(Difference(spec.name, "does not exist", CREATE, essential=True, missing=True))
+            found.append(Difference(spec.name, ABSENT, CREATE, essential=True, missing=True))
             continue
         found += counted(spec, len(partitions), settings)
         replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
@@ -150,7 +151,7 @@ def counted(spec: TopicSpec, partitions: int | None, settings: Settings) -> list
     if partitions == spec.partitions:
         return []
     if partitions is None:
-        return [Difference(spec.name, "does not exist", CREATE, essential=True, missing=True)]
+        return [Difference(spec.name, ABSENT, CREATE, essential=True, missing=True)]
     what = f"has {partitions} partitions, not the {spec.partitions} of MMS_PARTITIONS"
     topics = _tool("kafka-topics.sh", settings)
     if partitions < spec.partitions:

@@ -12,14 +12,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import ProducerClosed, ProducerFenced
+from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed, ProducerFenced
 
 from worker.stream.connection import connection
-from worker.stream.errors import Fenced
+from worker.stream.errors import Fenced, Refused
+from worker.stream.records import has_raw_name, write_raw_names
 from worker.stream.tasks import ended_within, outlive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from worker.settings import Settings
 
@@ -34,6 +35,22 @@ class Outgoing(NamedTuple):
     value: bytes | None
     timestamp: int
     headers: Sequence[tuple[str, bytes]]
+    cause: int | None = None
+    """Offset of the input record that it answers."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        headers = sum([len(name) + len(value or b"") for name, value in self.headers])
+        return len(self.key or b"") + len(self.value or b"") + headers
+
+
+class _Delivery(NamedTuple):
+    """A batch that was sent, and the broker's answer."""
+
+    answer: asyncio.Future[Any]
+    topic: str
+    records: Sequence[Outgoing]
 
 
 class TransactionalProducer:
@@ -61,40 +78,60 @@ class TransactionalProducer:
     async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int) -> None:
         """Write ``outputs`` (by topic) and the input offset in one transaction.
 
-        Raises Fenced if the transactional id has another producer; after any exception the state of the
-        transaction is unknown and the producer must be discarded.
+        Raises Fenced if the transactional id has another producer, Refused if a record is larger than its
+        topic takes; after any exception the state of the transaction is unknown and the producer must be
+        discarded.
         """
         try:
             async with asyncio.timeout(self._settings.batch_deadline_s):
                 await self._producer.begin_transaction()
-                deliveries: list[asyncio.Future[Any]] = []
+                deliveries: list[_Delivery] = []
                 for topic, records in outputs.items():
-                    await self._send(topic, records, deliveries)
-                await asyncio.gather(*deliveries)
+                    for batch, packed in self._packed(records):
+                        deliveries.append(await self._sent(topic, batch, packed))
+                await self._delivered(deliveries)
                 await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await self._producer.commit_transaction()
         except ProducerFenced as error:
             raise Fenced(f"partition {self._source.partition} of {self._source.topic}") from error
 
-    async def _send(
-        self, topic: str, records: Iterable[Outgoing], deliveries: list[asyncio.Future[Any]]
-    ) -> None:
-        for batch in self._packed(records):
-            delivery = await self._producer.send_batch(batch, topic, partition=self._source.partition)
-            delivery.add_done_callback(_retrieved)
-            deliveries.append(delivery)
+    async def _sent(self, topic: str, batch: Any, records: list[Outgoing]) -> _Delivery:
+        answer = await self._producer.send_batch(batch, topic, partition=self._source.partition)
+        answer.add_done_callback(_retrieved)
+        return _Delivery(answer, topic, records)
 
-    def _packed(self, records: Iterable[Outgoing]) -> Iterable[Any]:
-        batch = None
+    async def _delivered(self, deliveries: Sequence[_Delivery]) -> None:
+        try:
+            await asyncio.gather(*(delivery.answer for delivery in deliveries))
+        except MessageSizeTooLargeError as error:
+            topic, largest = next(_too_large(deliveries))
+            place = f"partition {self._source.partition} of {self._source.topic}"
+            raise Refused(
+                f"{place} offset {largest.cause}: topic {topic} does not take its record of {largest.size} "
+                f"bytes; raise max.message.bytes of {topic}, and above 100 MiB the brokers' "
+                "socket.request.max.bytes"
+            ) from error
+
+    def _packed(self, records: Iterable[Outgoing]) -> Iterable[tuple[Any, list[Outgoing]]]:
+        """The records in batches of the producer, each with what is in it."""
+        batch: Any = None
+        packed: list[Outgoing] = []
         for record in records:
-            if batch is None or not _appended(batch, record):
+            raw = has_raw_name(record.headers)
+            if batch is None or raw or not _appended(batch, record):
                 if batch is not None:
-                    yield batch
-                batch = self._producer.create_batch()
+                    batch.close()
+                    yield batch, packed
+                batch, packed = self._producer.create_batch(), []
+                if raw:
+                    write_raw_names(batch, BATCH_BYTES)
                 _appended(batch, record)
+                if raw:
+                    batch.close()  # it stays alone
+            packed.append(record)
         if batch is not None:
             batch.close()
-            yield batch
+            yield batch, packed
 
     async def close(self) -> None:
         """Stop it, cleanly if that takes no longer than its deadline allows, else by force.
@@ -105,6 +142,14 @@ class TransactionalProducer:
         if producer is not None:
             deadline = self._settings.producer_stop_deadline_s
             await asyncio.shield(outlive(_dispose(producer, deadline)))
+
+
+def _too_large(deliveries: Iterable[_Delivery]) -> Iterator[tuple[str, Outgoing]]:
+    """Topic and largest record of each batch that was refused for its size."""
+    for answer, topic, records in deliveries:
+        refused = answer.done() and not answer.cancelled() and answer.exception()
+        if isinstance(refused, MessageSizeTooLargeError):
+            yield topic, max(records, key=lambda record: record.size)
 
 
 def _appended(batch: Any, record: Outgoing) -> bool:

@@ -1,0 +1,327 @@
+"""One membership after another: what ends one, what is told of it, and what the next one finds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaConnectionError
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from structlog.testing import capture_logs
+
+from tests.conftest import NewBroker
+from tests.stream.streamkit import Input, Stream, claims, decided, until
+from worker.settings import Settings
+from worker.stream import deciding, lane, source
+from worker.stream.app import report
+from worker.stream.core import load_core
+from worker.stream.engine import Engine, decisive
+from worker.stream.errors import Bug, Fenced, Refused, told
+
+HANG_S = 40.0
+"""What would take so long would take for ever."""
+
+CODE = "C44.311"
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
+    """An engine in this process, with the task that runs it; it is stopped in the end."""
+    engine = Engine(settings, load_core)
+    batches: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def decide() -> None:
+        while True:
+            (await batches.get()).submit(engine.decide)
+
+    deciding_batches = asyncio.ensure_future(decide())
+    running = asyncio.ensure_future(engine.run(batches))
+    try:
+        yield engine, running
+    finally:
+        async with asyncio.timeout(HANG_S):
+            await engine.stop()
+        deciding_batches.cancel()
+        await asyncio.gather(running, deciding_batches, return_exceptions=True)
+
+
+async def ready(engine: Engine) -> None:
+    await until(lambda: not engine.not_ready(), "readiness")
+
+
+async def found(stream: Stream) -> list[bytes]:
+    return sorted(record.value for arrived in (await stream.results()).values() for record in arrived)
+
+
+async def publish_together(stream: Stream, records: Sequence[Input]) -> None:
+    """Send records to partition 0 in one transaction, which leaves its marker behind them."""
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=stream.settings.bootstrap_servers,
+            transactional_id=f"{stream.settings.app_id}-upstream",
+        ) as producer,
+        producer.transaction(),
+    ):
+        for record in records:
+            await producer.send(stream.settings.input_topic, record.value, key=record.key, partition=0)
+
+
+async def delete_input(stream: Stream) -> None:
+    """Let the log of partition 0 begin where it ends, as retention does in the long run."""
+    async with stream.administration() as client:
+        await client.delete_records({TopicPartition(stream.settings.input_topic, 0): RecordsToDelete(-1)})
+
+
+async def test_a_fetch_task_that_dies_ends_the_membership_and_the_next_one_goes_on(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = claims(200, seed=51)
+    fetch = Fetcher._proc_fetch_request
+    faults = [ValueError("a response that nobody can read")]
+
+    async def fetch_or_fail(*arguments: Any) -> Any:
+        if started.is_set() and faults:
+            raise faults.pop()
+        return await fetch(*arguments)
+
+    started = asyncio.Event()
+    monkeypatch.setattr(Fetcher, "_proc_fetch_request", fetch_or_fail)
+    async with working(stream.settings) as (engine, _):
+        await ready(engine)
+        started.set()
+        await until(lambda: not faults, "the fetch task to die")
+        await stream.publish(records)
+        await stream.drained(200)
+    assert await found(stream) == sorted(map(decided, records))
+
+
+async def test_an_idle_partition_whose_tail_is_markers_survives_a_restart_after_retention(
+    stream: Stream,
+) -> None:
+    early, late = claims(5, seed=52), claims(40, seed=53)
+    unchecked = {"key_partition_check": False}
+    worker = stream.worker(**unchecked)
+    await publish_together(stream, early)
+    await stream.drained(5)
+    await asyncio.to_thread(worker.stop, 20)
+    assert worker.exit_code == 0
+    await delete_input(stream)
+
+    stream.worker(**unchecked)
+    await stream.publish(late)
+    await stream.drained(46)
+    assert await found(stream) == sorted(map(decided, early + late))
+
+
+async def test_an_idle_lane_commits_its_position_behind_markers(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "SETTLE_S", 0.05)
+    settings = stream.settings.model_copy(update={"key_partition_check": False})
+    async with working(settings) as (engine, _):
+        await ready(engine)
+        await publish_together(stream, claims(5, seed=54))
+        await stream.drained(6)
+        await delete_input(stream)
+
+
+async def test_a_bug_outside_of_any_claim_crashes_the_worker_at_once_and_is_told_without_its_text(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise KeyError(CODE)
+
+    monkeypatch.setattr(deciding, "_tallied", broken)
+    async with working(stream.settings) as (engine, running):
+        await ready(engine)
+        await stream.publish(claims(1, seed=55))
+        with pytest.raises(Bug, match=r"KeyError at .*test_stream_membership\.py:\d+") as raised:
+            async with asyncio.timeout(HANG_S):
+                await running
+    assert CODE not in str(raised.value)
+    assert await stream.committed() == 0
+
+
+async def test_a_worker_that_still_looks_for_its_topics_stops_though_nobody_answers() -> None:
+    called = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = Settings(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_s=300)
+    async with working(settings):
+        await called.wait()
+    server.close()
+
+
+async def test_a_worker_whose_check_of_an_assignment_hangs_stops_all_the_same(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking = asyncio.Event()
+
+    async def hanging(_: Settings) -> None:
+        checking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(source, "verify_counts", hanging)
+    async with working(stream.settings):
+        await checking.wait()
+
+
+async def test_a_commit_renews_the_patience_with_memberships(stream: Stream) -> None:
+    """Were the pauses of twelve fencings to add up, the last would be longer than the test waits."""
+    settings = stream.settings.model_copy(update={"retry_first_s": 0.1, "retry_longest_s": 1000})
+    records = [record._replace(partition=0) for record in claims(12, seed=56)]
+    async with working(settings.model_copy(update={"key_partition_check": False})) as (engine, running):
+        await ready(engine)
+        for done, record in enumerate(records, 1):
+            await fence(stream)
+            await stream.publish([record])
+            await stream.drained(done)
+        assert not running.done()
+    assert await found(stream) == sorted(map(decided, records))
+
+
+async def fence(stream: Stream) -> None:
+    """Use the transactional id of partition 0 elsewhere, as a second owner of it would."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=stream.settings.bootstrap_servers,
+        transactional_id=f"{stream.settings.app_id}-{stream.settings.input_topic}-0",
+    ):
+        pass
+
+
+@pytest.fixture
+async def guarded(new_broker: NewBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
+    """A stream on a broker of its own that knows what is allowed; to begin with, everything."""
+    broker = new_broker(
+        **{
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+        }
+    )
+    with broker, ExitStack() as ending:
+        made = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        await made.create_topics()
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "allowed", "grant"),
+    [
+        (ResourceType.GROUP, "{app_id}", [], "Read on the group (MMS_APP_ID)"),
+        (
+            ResourceType.TOPIC,
+            "{results_topic}",
+            [AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.READ],
+            "Write on the results",
+        ),
+        (
+            ResourceType.TRANSACTIONAL_ID,
+            "{app_id}-{input_topic}-0",
+            [],
+            "Write on the transactional ids that begin with MMS_APP_ID",
+        ),
+        (ResourceType.TOPIC, "{results_topic}", [AclOperation.DESCRIBE], "DescribeConfigs"),
+    ],
+    ids=["group", "write", "transactional-id", "configs"],
+)
+async def test_what_is_not_allowed_is_refused_with_what_to_grant(
+    guarded: Stream, kind: ResourceType, name: str, allowed: list[AclOperation], grant: str
+) -> None:
+    await guarded.publish(claims(20, seed=57))
+    resource = name.format(**guarded.settings.model_dump())
+    await asyncio.to_thread(allow_only, guarded, kind, resource, allowed)
+    worker = guarded.worker()
+    assert await worker.ended() == 2
+    (stop,) = worker.said("worker stops")
+    assert "the broker does not allow it" in stop["reason"]
+    assert grant in stop["reason"]
+
+
+def allow_only(stream: Stream, kind: ResourceType, name: str, operations: list[AclOperation]) -> None:
+    """Allow nobody but a stranger anything with a resource, and these operations everyone."""
+
+    def rule(who: str, operation: AclOperation) -> AclBinding:
+        literal, everywhere = ResourcePatternType.LITERAL, "*"
+        return AclBinding(kind, name, literal, who, everywhere, operation, AclPermissionType.ALLOW)
+
+    rules = [rule("User:stranger", AclOperation.ALL), *[rule("User:*", each) for each in operations]]
+    client = AdminClient({"bootstrap.servers": stream.settings.bootstrap_servers})
+    for made in client.create_acls(rules).values():
+        made.result()
+
+
+def raised(error: BaseException) -> BaseException:
+    """The error with the traceback that it has when it is caught."""
+    with suppress(type(error)):
+        raise error
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KafkaConnectionError("no broker"), "KafkaConnectionError: KafkaConnectionError: no broker"),
+        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (TimeoutError(), "TimeoutError"),
+        (Refused("topic x does not exist"), "Refused: topic x does not exist"),
+    ],
+)
+def test_what_infrastructure_raises_is_told_in_its_words(error: Exception, text: str) -> None:
+    assert told(raised(error)) == text
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError(CODE), ValueError(CODE), UnicodeDecodeError("utf-8", CODE.encode(), 0, 1, CODE)]
+)
+def test_what_code_raises_is_told_by_type_and_place_alone(error: Exception) -> None:
+    place = r"tests/stream/test_stream_membership\.py:\d+"
+    assert re.fullmatch(f"{type(error).__name__} at {place}", told(raised(error)))
+
+
+@pytest.mark.parametrize(
+    ("errors", "chosen"),
+    [
+        ([KafkaConnectionError(), KeyError(), Refused()], Refused),
+        ([KafkaConnectionError(), Fenced(), KeyError()], KeyError),
+        ([KafkaConnectionError(), Fenced()], Fenced),
+        ([TimeoutError()], TimeoutError),
+    ],
+)
+def test_of_several_faults_that_one_counts_which_another_try_would_not_mend(
+    errors: list[Exception], chosen: type[Exception]
+) -> None:
+    group = ExceptionGroup("lanes", [ExceptionGroup("one", errors[:1]), *errors[1:]])
+    assert isinstance(decisive(group), chosen)
+
+
+def test_what_nobody_awaited_is_reported_without_its_text() -> None:
+    loop = asyncio.new_event_loop()
+    with capture_logs() as logs:
+        report(loop, {"message": f"Exception in callback f({CODE})", "exception": raised(KeyError(CODE))})
+        report(loop, {"message": "Task exception was never retrieved", "exception": KafkaConnectionError()})
+    loop.close()
+    (line,) = logs
+    assert line["error"].startswith("KeyError at ")
+    assert CODE not in str(logs)
