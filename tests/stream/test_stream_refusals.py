@@ -19,6 +19,7 @@ from tests.conftest import NewBroker
 from tests.stream.streamkit import Stream, Worker, claims, decided, partition, until
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.process import run
+from worker.stream.topics import ABSENT
 
 UNREACHABLE = "kafka cannot be reached or does not let this worker in"
 
@@ -58,7 +59,7 @@ async def test_missing_topics_are_refused_with_the_command_that_makes_them(bare:
     worker = bare.worker()
     assert await worker.ended() == 2
     for topic in (bare.settings.input_topic, bare.settings.changelog_topic):
-        assert f"topic {topic} does not exist; repair: mms-worker topics create" in reasons(worker)
+        assert f"topic {topic} {ABSENT}; repair: mms-worker topics create" in reasons(worker)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ async def test_topics_are_created_once_and_checked(bare: Stream) -> None:
 
     code, said = await topics("check")
     assert code == 1
-    assert said.count("may not describe it; repair: mms-worker topics create") == 4
+    assert said.count(f"{ABSENT}; repair: mms-worker topics create") == 4
     code, said = await topics("create")
     assert (code, said.count("created ")) == (0, 4)
     code, said = await topics("create")
