@@ -81,5 +81,5 @@ $(READY): pyproject.toml uv.lock
 	    echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"; \
 	    $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED) || exit; \
 	fi; \
-	$$uv sync --frozen --quiet
+	$$uv sync --frozen --quiet --python $(PYTHON)
 	@touch $@

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 
 from tests.stream.streamkit import Stream
 from worker.devkit.kafka import KafkaBroker
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_late_words() -> Iterator[None]:
+    """Have asyncio say of forgotten futures what it has to say while pytest still listens."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

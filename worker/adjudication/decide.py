@@ -20,6 +20,7 @@ from worker.adjudication.result import (
     Basis,
     Cause,
     Result,
+    basis_of,
     line_decision,
     needed,
     outcome_of,
@@ -80,7 +81,7 @@ class Reference:
         key = tuple([(book, id(tables)) for book, tables in in_force])
         basis = self._bases.get(key)
         if basis is None:
-            basis = Basis(
+            basis = basis_of(
                 ENGINE,
                 _joined(book.versions for book, _ in in_force),
                 _joined(tables.releases for _, tables in in_force),

@@ -50,6 +50,8 @@ class Basis(Struct, frozen=True, gc=False):
     code_sets: Mapping[str, str]
     digest: str
     history_digest: str
+    encoded: orjson.Fragment
+    """Its JSON, made once: claims of the same days share it."""
 
 
 class Result(Struct, frozen=True, gc=False):
@@ -66,6 +68,21 @@ class Result(Struct, frozen=True, gc=False):
     documentation_needed: tuple[Needed, ...]
     basis: Basis
     input_digest: str
+
+
+def basis_of(
+    engine: str, policies: Mapping[str, str], code_sets: Mapping[str, str], digest: str, history_digest: str
+) -> Basis:
+    """Make a basis, its JSON included (keys in the contract's order)."""
+    shown = {
+        "engine": engine,
+        "policies": policies,
+        "code_sets": code_sets,
+        "digest": digest,
+        "history_digest": history_digest,
+    }
+    encoded = orjson.Fragment(orjson.dumps(shown))
+    return Basis(engine, policies, code_sets, digest, history_digest, encoded)
 
 
 def line_decision(service: Service) -> LineDecision:
@@ -146,13 +163,7 @@ def encode(result: Result) -> bytes:
                 {"line": one.line, "lesion": one.lesion, "facts": one.facts}
                 for one in result.documentation_needed
             ],
-            "basis": {
-                "engine": result.basis.engine,
-                "policies": result.basis.policies,
-                "code_sets": result.basis.code_sets,
-                "digest": result.basis.digest,
-                "history_digest": result.basis.history_digest,
-            },
+            "basis": result.basis.encoded,
             "input_digest": result.input_digest,
         }
     )

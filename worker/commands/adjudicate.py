@@ -98,11 +98,14 @@ def _decide(
         # Step by step over a small batch, not line by line: each step then finds its code and data in cache.
         events = [decode(line.rstrip(b"\r\n")) for _, line in lines]
         answers = [one if isinstance(one, Rejected) else adjudicate(one, reference) for one in events]
-        encoded = [encode(one) + b"\n" for one in answers if not isinstance(one, Rejected)]
-        results.write(b"".join(encoded))
-        for (number, line), answer in zip(lines, answers, strict=True):
-            if isinstance(answer, Rejected) and line.strip():
-                yield number, [line], answer
+        encoded = [encode(one) for one in answers if not isinstance(one, Rejected)]
+        rejected = len(encoded) < len(lines)
+        encoded.append(b"")  # ends the last line
+        results.write(b"\n".join(encoded))
+        if rejected:
+            for (number, line), answer in zip(lines, answers, strict=True):
+                if isinstance(answer, Rejected) and line.strip():
+                    yield number, [line], answer
         advance()
 
 
