@@ -30,7 +30,7 @@ import pytest
 
 import worker.codes.catalog
 import worker.policies.catalog
-from worker.adjudication import Reference, adjudicate, encode
+from worker.adjudication import Reference, adjudicate_alone, encode
 from worker.adjudication.claim import SUBMITTED
 from worker.adjudication.decode import Rejected, decode
 from worker.adjudication.policy import Adjustment
@@ -120,7 +120,7 @@ def _reference() -> Reference:
 def _adjudicated(given: dict[str, Any]) -> Result:
     event = decode(_event(given))
     assert not isinstance(event, Rejected), event
-    result = adjudicate(event, _reference())
+    result = adjudicate_alone(event, _reference())
     assert isinstance(result, Result), result
     return result
 

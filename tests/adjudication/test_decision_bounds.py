@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from worker.adjudication import Reference, Result, adjudicate, decode, encode
+from worker.adjudication import Reference, Result, adjudicate_alone, decode, encode
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.reference import load_reference
 
@@ -70,14 +70,14 @@ def test_the_result_of_the_longest_legal_claim_is_no_longer_than_a_record(
     value = event(procedure=procedure, lesion=lesion)
     assert len(value) <= MAX_VALUE_BYTES
     decoded = decode(value)
-    result = adjudicate(decoded, reference)  # type: ignore[arg-type]
+    result = adjudicate_alone(decoded, reference)  # type: ignore[arg-type]
     assert isinstance(result, Result)
     assert len(encode(result)) < MAX_VALUE_BYTES // 2
 
 
 def test_a_word_repeated_decides_like_the_word_once(reference: Reference) -> None:
     once, often = (
-        adjudicate(
+        adjudicate_alone(
             decode(event(procedure="17313", lesion={"lesion": "A", "histology": words})),  # type: ignore[arg-type]
             reference,
         )

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.corpus import validator
-from worker.adjudication import Reference, adjudicate, decode, encode, rule
+from worker.adjudication import Reference, adjudicate_alone, decode, encode, rule
 from worker.adjudication.claim import SUBMITTED, Claim, Event
 from worker.adjudication.day import decide_day
 from worker.adjudication.decide import Ruled
@@ -134,7 +134,7 @@ def decoded(value: bytes) -> Event:
 
 
 def decided(data: Json) -> Result:
-    result = adjudicate(decoded(value_of(data)), reference())
+    result = adjudicate_alone(decoded(value_of(data)), reference())
     assert isinstance(result, Result)
     return result
 
@@ -237,7 +237,7 @@ def folded(result: Result, billed: dict[int, int]) -> str:
 def test_a_reference_that_has_decided_nothing_yet_decides_the_same_bytes(data: Json) -> None:
     fresh = Reference(reference().policies, reference().code_sets)
     event = decoded(value_of(data))
-    first, second, third = (adjudicate(event, one) for one in (reference(), reference(), fresh))
+    first, second, third = (adjudicate_alone(event, one) for one in (reference(), reference(), fresh))
     assert isinstance(first, Result)
     assert isinstance(second, Result)
     assert isinstance(third, Result)

@@ -19,6 +19,11 @@ def example_files() -> list[Path]:
     return [path for path in sorted(EXAMPLES.glob("*/*.json")) if not path.name.endswith(EXPECTATIONS)]
 
 
+def history_files() -> list[Path]:
+    """Every example history: the events of one member in the order in which they come, one a line."""
+    return sorted(path for path in EXAMPLES.glob("histories/*.jsonl") if ".results." not in path.name)
+
+
 def example_name(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 

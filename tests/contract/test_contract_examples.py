@@ -15,22 +15,28 @@ from tests.contract.corpus import (
     EXPECTATIONS,
     example_files,
     example_name,
+    history_files,
     load_schema,
     validator,
 )
 from tests.contract.modes import binary
-from tests.contract.write_goldens import decide, expectation_beside, load_reference, pretty
-from worker.adjudication import Reference, adjudicate, decode, encode
+from tests.contract.write_goldens import (
+    decide,
+    decide_history,
+    expectation_beside,
+    load_reference,
+    pretty,
+    results_beside,
+)
+from worker.adjudication import Reference, adjudicate_alone, decode, encode
 from worker.adjudication.claim import DATA_TYPES, Event
 from worker.adjudication.decode import Reason
 from worker.adjudication.result import Basis, Cause, Decision, LineDecision, Needed, Outcome, Result
 
-RESULT = validator("claim-adjudicated")
+EVENT, RESULT = validator("cloudevent"), validator("claim-adjudicated")
 FILES = example_files()
+HISTORIES = history_files()
 ACCEPTED = [path for path in FILES if path.parent.name != "rejected"]
-
-NEED_HISTORY = {"documentation.expired", "history.capacity", "ncci.duplicate"}
-"""Rules that no event on its own can bring about."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,9 @@ def expectations(suffix: str) -> list[Path]:
 
 
 def results() -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in expectations(".result.json")]
+    texts = [path.read_text() for path in expectations(".result.json")]
+    texts += [line for path in HISTORIES for line in results_beside(path).read_text().splitlines()]
+    return [json.loads(text) for text in texts]
 
 
 def findings_of(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -65,15 +73,26 @@ def test_both_modes_are_decided_with_the_same_bytes(example: Path, reference: Re
     event, other = decode(example.read_bytes()), decode(*binary(json.loads(example.read_text())))
     assert isinstance(event, Event)
     assert isinstance(other, Event)
-    decided, again = adjudicate(event, reference), adjudicate(other, reference)
+    decided, again = adjudicate_alone(event, reference), adjudicate_alone(other, reference)
     assert decided == again
     if isinstance(decided, Result) and isinstance(again, Result):
         assert encode(decided) == encode(again)
 
 
-@pytest.mark.parametrize("path", expectations(".result.json"), ids=lambda path: path.stem)
-def test_an_expected_result_is_valid(path: Path) -> None:
-    RESULT.validate(json.loads(path.read_text()))
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+def test_a_history_is_decided_as_the_file_beside_it_says(history: Path, reference: Reference) -> None:
+    assert decide_history(history.read_bytes(), reference) == results_beside(history).read_bytes()
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+def test_an_event_of_a_history_is_an_event_of_the_contract(history: Path) -> None:
+    for line in history.read_text().splitlines():
+        EVENT.validate(json.loads(line))
+
+
+def test_an_expected_result_is_valid() -> None:
+    for result in results():
+        RESULT.validate(result)
 
 
 @pytest.mark.parametrize("path", expectations(".rejected.json"), ids=lambda path: path.stem)
@@ -96,12 +115,14 @@ def test_there_are_examples_of_every_event_type() -> None:
 
 
 def test_event_ids_of_the_examples_are_unique() -> None:
-    ids = [json.loads(path.read_text())["id"] for path in FILES]
+    events = [path.read_text() for path in FILES]
+    events += [line for path in HISTORIES for line in path.read_text().splitlines()]
+    ids = [json.loads(event)["id"] for event in events]
     assert len(set(ids)) == len(ids)
 
 
-def test_the_examples_show_every_outcome_and_decision_of_a_single_claim() -> None:
-    assert {result["outcome"] for result in results()} == {*get_args(Outcome)} - {"void"}
+def test_the_examples_show_every_outcome_and_decision() -> None:
+    assert {result["outcome"] for result in results()} == {*get_args(Outcome)}
     decisions = {line["decision"] for result in results() for line in result["lines"]}
     assert decisions == set(get_args(Decision))
 
@@ -122,7 +143,7 @@ def test_the_examples_show_every_indication_met(reference: Reference) -> None:
     assert indications <= met
 
 
-def test_the_examples_show_every_rule_that_can_deny_a_single_claim(reference: Reference) -> None:
+def test_the_examples_show_every_rule_that_can_deny(reference: Reference) -> None:
     violated = {
         finding["rule"]
         for result in results()
@@ -136,7 +157,7 @@ def test_the_examples_show_every_rule_that_can_deny_a_single_claim(reference: Re
         for rule, text in version.rules.items()
         if text.deny is not None
     }
-    assert deniable - NEED_HISTORY <= violated
+    assert deniable <= violated
 
 
 def test_a_result_s_fields_are_the_schema_s_in_the_same_order() -> None:
@@ -144,7 +165,7 @@ def test_a_result_s_fields_are_the_schema_s_in_the_same_order() -> None:
     parts = {"line_decision": LineDecision, "needed": Needed, "cause": Cause, "basis": Basis}
     assert list(schema["properties"]) == list(Result.__struct_fields__)
     for name, shape in parts.items():
-        published = [field for field in shape.__struct_fields__ if field != "encoded"]
+        published = [field for field in shape.__struct_fields__ if field not in {"encoded", "json"}]
         assert list(schema["$defs"][name]["properties"]) == published
     for result in results():
         assert list(result) == list(schema["properties"])

@@ -210,6 +210,7 @@ REASON_CODES = {
     "documentation.conflict": "",
     "documentation.expired": "CO 226 M127",
     "history.capacity": "",
+    "history.readjudicated": "",
     "structure.component-modifier": "CO 4 N823",
     "structure.site-code": "CO 11 M76",
     "structure.same-lesion": "CO 97 M15",

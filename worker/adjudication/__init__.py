@@ -1,10 +1,16 @@
-"""The decision, from a claim to its result: pure values in, pure values out.
+"""The decision, from an event to its results: pure values in, pure values out.
 
-decode  ->  enrich  ->  necessity, structure, bundling, edits (a day at a time)  ->  result  ->  encode
+decode  ->  fold into the member's history  ->  enrich  ->  necessity, structure, bundling, edits (a day at a
+time, over all claims of the member that meet on it)  ->  result  ->  encode
 """
 
-from worker.adjudication.decide import ENGINE, Reference, Ruled, adjudicate, rule
+from worker.adjudication.decide import Adjudicated, adjudicate, adjudicate_alone
 from worker.adjudication.decode import Rejected, decode
+from worker.adjudication.history import Change, Limits
+from worker.adjudication.reference import ENGINE, Reference
 from worker.adjudication.result import Result, encode
 
-__all__ = ["ENGINE", "Reference", "Rejected", "Result", "Ruled", "adjudicate", "decode", "encode", "rule"]
+__all__ = [
+    "ENGINE", "Adjudicated", "Change", "Limits", "Reference", "Rejected", "Result", "adjudicate",
+    "adjudicate_alone", "decode", "encode",
+]  # fmt: skip

@@ -41,6 +41,9 @@ Histology: TypeAlias = Literal[
 ]  # fmt: skip
 DeepStructure: TypeAlias = Literal["muscle", "cartilage", "bone", "tendon", "major-nerve", "major-vessel"]
 
+MAX_LINES = 50
+"""Lines of a claim at the most (contract, "Bounds")."""
+
 SUBMITTED = "mms.claim.submitted.v1"
 VOIDED = "mms.claim.voided.v1"
 DOCUMENTED = "mms.documentation.received.v1"
@@ -116,7 +119,7 @@ class Claim(Struct, frozen=True, gc=False, omit_defaults=True):
     received_date: date
     billing_provider: BillingProvider
     diagnoses: Annotated[tuple[Diagnosis, ...], Meta(min_length=1, max_length=12)]
-    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=50)]
+    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=MAX_LINES)]
     original_claim_id: Id | None = None
     rendering_provider: RenderingProvider | None = None
     place_of_service: Id | None = None

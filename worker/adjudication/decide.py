@@ -1,161 +1,215 @@
-"""The steps composed once: an event and the reference data in, a result or a rejection out."""
+"""The steps composed once: an event, what is held of its member, and the reference data in; results out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from hashlib import sha1, sha256
+from collections.abc import Mapping
+from hashlib import blake2b, sha1
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
+from msgspec.structs import replace
 
-from worker.adjudication.claim import Claim, Event, Line
-from worker.adjudication.codesets import CodeSets, Tables
-from worker.adjudication.day import decide_day
+from worker.adjudication import stored
+from worker.adjudication.claim import MAX_LINES, Claim, Event
 from worker.adjudication.decode import Rejected
-from worker.adjudication.enrich import enrich
-from worker.adjudication.policy import Policies
+from worker.adjudication.finding import find
+from worker.adjudication.history import (
+    EMPTY,
+    MARK_BYTES,
+    NOTHING_PUBLISHED,
+    Change,
+    Folded,
+    History,
+    Limits,
+    Published,
+    Standing,
+    change_of,
+    fold,
+)
+from worker.adjudication.member import Member, Ruled, rule_alone
+from worker.adjudication.reference import Reference
 from worker.adjudication.result import (
     Basis,
     Cause,
+    Decision,
+    LineDecision,
+    Needed,
+    Outcome,
     Result,
-    basis_of,
     line_decision,
     needed,
     outcome_of,
 )
-from worker.adjudication.rulebook import Rulebook, in_force, rulebook_documents
-from worker.adjudication.service import Rank, Service
-
-ENGINE = "0.1.0"
-"""Version of the decision rules and of the result's encoding; raised when a result byte can change."""
 
 RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
 """Name space of result ids."""
 
-NO_HISTORY = "sha256:" + sha256(b"[]").hexdigest()
-"""Digest of an empty member history."""
+DEFAULT_LIMITS = Limits()
+LETTERS: Mapping[Decision, bytes] = {"pay": b"p", "deny": b"d", "pend": b"?", "not_reviewed": b"-"}
+"""How a history notes a decision, and nothing else of what was said."""
+
+FULL = Rejected("too_large", "$.member_id", "the member's history is full, at twice its cap")
 
 
-class Reference:
-    """What claims are decided by: policies and code sets, with what follows from them made once."""
+class Adjudicated(NamedTuple):
+    """What an event brings about."""
 
-    def __init__(self, policies: Policies, code_sets: CodeSets) -> None:
-        self.policies = policies
-        self.code_sets = code_sets
-        parts = orjson.dumps([ENGINE, policies.digest, code_sets.digest])
-        self.digest = "sha256:" + sha256(parts).hexdigest()
-        """Digest of the rules, the policies and the code sets: equal digests decide alike."""
-        self._by_day: dict[tuple[str, date], Rulebook] = {}
-        self._by_versions: dict[tuple[object, ...], Rulebook] = {}
-        self._bases: dict[tuple[tuple[Rulebook, int], ...], Basis] = {}
-
-    def rulebook(self, payer_id: str, day: date) -> Rulebook:
-        """The policies in force for a payer on a day of service."""
-        necessity = self.policies.necessity_id(payer_id)
-        key = (necessity, day)
-        book = self._by_day.get(key)
-        if book is None:
-            book = self._rulebook(necessity, day)
-            if len(self._by_day) >= 1 << 14:
-                self._by_day.clear()
-            self._by_day[key] = book
-        return book
-
-    def _rulebook(self, necessity: str, day: date) -> Rulebook:
-        """One rulebook for all days with the same versions, so that what it remembers serves them all."""
-        documents = rulebook_documents(self.policies, necessity)
-        versions, absent = found = in_force(documents, day)
-        key = (necessity, tuple(version.version for version in versions), absent)
-        book = self._by_versions.get(key)
-        if book is None:
-            book = self._by_versions[key] = Rulebook(documents, found)
-        return book
-
-    def basis(self, in_force: Sequence[tuple[Rulebook, Tables]]) -> Basis:
-        """What a claim is decided by, from what is in force on each of its days.
-
-        Several versions or releases of a thing are joined by a plus.
-        """
-        key = tuple([(book, id(tables)) for book, tables in in_force])
-        basis = self._bases.get(key)
-        if basis is None:
-            basis = basis_of(
-                ENGINE,
-                _joined(book.versions for book, _ in in_force),
-                _joined(tables.releases for _, tables in in_force),
-                self.digest,
-                NO_HISTORY,
-            )
-            if len(self._bases) >= 1 << 14:
-                self._bases.clear()
-            self._bases[key] = basis
-        return basis
+    results: tuple[Result, ...]
+    """That of its own claim first, then of claims that it closed, then of others that it changes."""
+    history: bytes | None
+    """What is held of the member from now on, as it is stored; None when the event was seen before."""
+    change: Change
+    again: int
+    """How many of the results are decisions of a claim that had one before."""
+    evicted: int
+    """Claims that the look-back has dropped from the history."""
 
 
-class Ruled(NamedTuple):
-    """A claim with every ruling on its lines, in line order: what a result is folded from."""
+def adjudicate(
+    event: Event, history: bytes | None, reference: Reference, limits: Limits = DEFAULT_LIMITS
+) -> Adjudicated | Rejected:
+    """Decide an event with what is held of its member: None, or what the event before it has left.
 
-    event: Event
-    claim: Claim
-    services: list[Service]
-    in_force: list[tuple[Rulebook, Tables]]
-    """The policies and the tables of each day of service."""
-
-
-def rule(event: Event, reference: Reference, *, traced: bool = False) -> Ruled | Rejected:
-    """Rule on every line of the event's claim; the claim is judged alone, without history.
-
-    ``traced`` keeps also the rules that a line passed and no result shows.
+    The same event, history, policies, code sets and limits give the same results. For a rejected event the
+    history stays as it is. Raises ``stored.UnknownVersion`` on a history of another format.
     """
+    before = EMPTY if history is None else stored.read(history)
+    change = change_of(event.data)
+    for hold, most in ((True, limits.max_bytes), (False, 2 * limits.max_bytes)):
+        folded = fold(before, event, limits.look_back_days, hold=hold)
+        if folded is None:
+            return Adjudicated((), None, change, 0, 0)
+        if isinstance(folded, Rejected):
+            return folded
+        if hold and _is_crowded(folded, event, limits.max_day_lines):
+            continue
+        results, after = _decide(event, folded, reference)
+        state = stored.write(after)
+        if len(state) <= most:
+            again = sum([result.revision > 1 for result in results])
+            return Adjudicated(results, state, change, again, folded.evicted)
+    return FULL
+
+
+def adjudicate_alone(event: Event, reference: Reference) -> Result | Rejected:
+    """Decide a claim by itself, without history: what is about another claim is rejected."""
     claim = event.data
     if not isinstance(claim, Claim) or claim.frequency_code != "1":
         asked = "original_claim_id" if isinstance(claim, Claim) else "claim_id"
         return Rejected("unknown_claim", f"$.{asked}", "no such claim is held")
-    rank = Rank(claim.received_date, claim.claim_id)
-    days: dict[date, list[Line]] = {}
-    for line in claim.lines:
-        days.setdefault(line.service_date, []).append(line)
-    ruled: dict[int, Service] = {}
-    in_force = []
-    for day, lines in days.items():
-        book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
-        in_force.append((book, tables))
-        services = []
-        for line in lines:
-            service = ruled[line.line] = enrich(claim, line, rank, book, tables)
-            service.traced = traced
-            services.append(service)
-        decide_day(services, day)
-    return Ruled(event, claim, [ruled[line.line] for line in claim.lines], in_force)
+    ruled = rule_alone(claim, reference)
+    said = _said(ruled)
+    return _result(event, claim.claim_id, said, NOTHING_PUBLISHED, reference.basis(ruled.in_force))
 
 
-def adjudicate(event: Event, reference: Reference) -> Result | Rejected:
-    """Decide an event. The same event, policies and code sets give the same result."""
-    ruled = rule(event, reference)
-    return ruled if isinstance(ruled, Rejected) else _result(ruled, reference)
+class _Said(NamedTuple):
+    """What a result says of a claim."""
+
+    outcome: Outcome
+    lines: tuple[LineDecision, ...]
+    needed: tuple[Needed, ...]
 
 
-def _result(ruled: Ruled, reference: Reference) -> Result:
-    event, claim, services, in_force = ruled
-    basis = reference.basis(in_force)
-    outcome = outcome_of(services)
-    cause = Cause(event.source, event.id, event.type)
-    revision = 1
+VOID = _Said("void", (), ())
+
+
+def _said(ruled: Ruled) -> _Said:
+    outcome = outcome_of(ruled.services)
+    lines = tuple([line_decision(service) for service in ruled.services])
+    return _Said(outcome, lines, needed(ruled.services) if outcome == "pend" else ())
+
+
+def _is_crowded(folded: Folded, event: Event, most: int) -> bool:
+    """Whether more lines than that meet on a day which the event makes one decide."""
+    if len(folded.again) * MAX_LINES <= most:
+        return False
+    again = frozenset(folded.again)
+    lines: dict[int, int] = {}
+    for held in folded.history.claims:
+        if held.standing is Standing.STANDS and held.claim_id in again:
+            count = len(held.published.lines) // MARK_BYTES
+            if isinstance(event.data, Claim) and event.data.claim_id == held.claim_id:
+                count = len(event.data.lines)
+            for day in held.dates:
+                lines[day] = lines.get(day, 0) + count
+    return max(lines.values(), default=0) > most
+
+
+def _decide(event: Event, folded: Folded, reference: Reference) -> tuple[tuple[Result, ...], History]:
+    """The results that are new, and the history that knows of them."""
+    fresh = event.data if isinstance(event.data, Claim) else None
+    ruled = Member(folded.history, fresh, folded.before).rule(folded.again, reference)
+    digest = folded.before.digest
+    held = {one.claim_id: one for one in folded.history.claims}
+    results = []
+    for claim_id in _in_order(folded, event.data.claim_id):
+        former = held[claim_id].published
+        if claim_id in ruled:
+            said = _said(ruled[claim_id])
+            marks = _marks(said)
+            if marks == former.lines:
+                continue
+            if former.revision:
+                said = _explained(said, ruled[claim_id], former.lines, marks, event)
+            basis = reference.basis(ruled[claim_id].in_force, digest)
+        else:
+            said, marks, basis = VOID, b"", reference.basis((), digest)
+        result = _result(event, claim_id, said, former, basis)
+        published = Published(result.revision, UUID(result.result_id).bytes, said.outcome, marks)
+        held[claim_id] = replace(held[claim_id], published=published)
+        results.append(result)
+    return tuple(results), History(tuple(held.values()))
+
+
+def _in_order(folded: Folded, own: str) -> list[str]:
+    """The event's own claim, then those that it closed, then the rest: they are in the order of place."""
+    asked = dict.fromkeys((*folded.closed, *folded.again))
+    return [own, *(one for one in asked if one != own)] if own in asked else list(asked)
+
+
+def _marks(said: _Said) -> bytes:
+    """What a history keeps of a decision: a letter and a digest a line, over all that was said of it."""
+    facts = {one.line: orjson.dumps([one.lesion, one.facts]) for one in said.needed}
+    return b"".join(
+        [
+            LETTERS[line.decision] + blake2b(line.json + facts.get(line.line, b""), digest_size=8).digest()
+            for line in said.lines
+        ]
+    )
+
+
+def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Event) -> _Said:
+    """The same, with a finding on each line that changed: which claim it was that changed it."""
+    evidence = (("claim", event.data.claim_id), ("event", event.type))
+    reason = "It was decided again because of a later event."
+    lines = []
+    for number, (line, service) in enumerate(zip(said.lines, ruled.services, strict=True)):
+        at = slice(number * MARK_BYTES, (number + 1) * MARK_BYTES)
+        if former[at] != marks[at]:
+            text = service.book.text("history.readjudicated")
+            finding = find("history.readjudicated", text, "satisfied", evidence, reason)
+            lines.append(line.with_finding(finding))
+        else:
+            lines.append(line)
+    return said._replace(lines=tuple(lines))
+
+
+def _result(event: Event, claim_id: str, said: _Said, former: Published, basis: Basis) -> Result:
+    revision = former.revision + 1
     name = orjson.dumps(
-        [claim.claim_id, revision, event.source, event.id, event.type, basis.digest, basis.history_digest]
+        [claim_id, revision, event.source, event.id, event.type, basis.digest, basis.history_digest]
     )
     return Result(
         result_id=_uuid5(name),
-        claim_id=claim.claim_id,
-        member_id=claim.member_id,
+        claim_id=claim_id,
+        member_id=event.data.member_id,
         revision=revision,
-        supersedes=None,
-        outcome=outcome,
-        cause=cause,
-        lines=tuple([line_decision(service) for service in services]),
-        documentation_needed=needed(services) if outcome == "pend" else (),
+        supersedes=str(UUID(bytes=former.result_id)) if former.revision else None,
+        outcome=said.outcome,
+        cause=Cause(event.source, event.id, event.type),
+        lines=said.lines,
+        documentation_needed=said.needed,
         basis=basis,
         input_digest=event.digest,
     )
@@ -166,12 +220,3 @@ def _uuid5(name: bytes) -> str:
     text = sha1(RESULTS.bytes + name, usedforsecurity=False).hexdigest()
     variant = "89ab"[int(text[16], 16) & 3]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
-
-
-def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
-    """One map of several, the different values of a key joined in order."""
-    found: dict[str, dict[str, None]] = {}
-    for one in maps:
-        for key, value in one.items():
-            found.setdefault(key, {})[value] = None
-    return {key: "+".join(sorted(found[key])) for key in sorted(found)}

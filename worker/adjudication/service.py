@@ -88,6 +88,10 @@ class Service:
         if self.status != "deny":
             self.units = units
 
+    def needed_facts(self) -> tuple[str, ...]:
+        """The facts of which any one could settle a pend; none when it hangs on another line."""
+        return tuple(dict.fromkeys(fact for ruling in self.rulings for fact in ruling.needed))
+
     def kept_units(self) -> tuple[int, int]:
         """Fewest and most units that the line can end with: a pended one may end with none."""
         if self.status == "deny":

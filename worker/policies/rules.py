@@ -22,6 +22,7 @@ RULES: Mapping[Section, Mapping[str, bool]] = {
         "documentation.conflict": False,
         "documentation.expired": True,
         "history.capacity": False,
+        "history.readjudicated": False,
     },
     "structure": {
         "structure.component-modifier": True,

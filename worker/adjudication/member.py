@@ -1,0 +1,152 @@
+"""The rulings on a member's claims: every day of service is decided over all claims that meet on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from worker.adjudication.claim import Claim, Line
+from worker.adjudication.codesets import Tables
+from worker.adjudication.day import decide_day
+from worker.adjudication.documentation import documented
+from worker.adjudication.enrich import enrich
+from worker.adjudication.expiry import decide_with_expiry
+from worker.adjudication.history import Held, History, Standing
+from worker.adjudication.kept import unpack
+from worker.adjudication.reference import Reference
+from worker.adjudication.rulebook import Rulebook
+from worker.adjudication.service import Rank, Service
+
+
+class Ruled(NamedTuple):
+    """A claim with every ruling on its lines, in line order: what a result is folded from."""
+
+    claim: Claim
+    services: list[Service]
+    in_force: list[tuple[Rulebook, Tables]]
+    """The policies and the tables of each day of service."""
+
+
+class _Present(NamedTuple):
+    """A claim that takes part in its days: with all its records, and its place among the others."""
+
+    claim: Claim
+    rank: Rank
+    is_expired: bool
+
+
+def rule_alone(claim: Claim, reference: Reference, *, traced: bool = False) -> Ruled:
+    """The rulings on a claim beside which there is no other.
+
+    ``traced`` keeps also the rules that a line passed and no result shows.
+    """
+    rank = Rank(claim.received_date, claim.claim_id)
+    days: dict[date, list[Line]] = {}
+    for line in claim.lines:
+        days.setdefault(line.service_date, []).append(line)
+    ruled: dict[int, Service] = {}
+    in_force = []
+    for day, lines in days.items():
+        book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
+        in_force.append((book, tables))
+        services = []
+        for line in lines:
+            service = ruled[line.line] = enrich(claim, line, rank, book, tables)
+            service.traced = traced
+            services.append(service)
+        decide_day(services, day)
+    return Ruled(claim, [ruled[line.line] for line in claim.lines], in_force)
+
+
+class Member:
+    """The claims of one member as they stand in a history, each with its records.
+
+    ``fresh`` is the claim that an event brings. ``before`` is the history in which a claim still had its
+    content that the event leaves unheld.
+    """
+
+    def __init__(self, history: History, fresh: Claim | None = None, before: History | None = None) -> None:
+        self._held = {held.claim_id: held for held in history.claims}
+        self._fresh = fresh
+        self._before = {held.claim_id: held.body for held in before.claims} if before else {}
+
+    def rule(
+        self, claim_ids: Sequence[str], reference: Reference, *, traced: bool = False
+    ) -> dict[str, Ruled]:
+        """The rulings on some claims that are in force, each over all days on which it has lines."""
+        wanted = {day for claim_id in claim_ids for day in self._held[claim_id].dates}
+        meeting = [held for held in self._held.values() if held.is_open and not wanted.isdisjoint(held.dates)]
+        unheld = {day for held in meeting if held.standing is Standing.UNHELD for day in held.dates}
+        present = [
+            self._present(held)
+            for held in meeting
+            if held.standing is Standing.STANDS or held.claim_id in claim_ids
+        ]
+        if len(present) == 1 and not unheld and not present[0].is_expired:
+            (alone,) = present
+            return {alone.claim.claim_id: rule_alone(alone.claim, reference, traced=traced)}
+        ruled: dict[tuple[str, int], Service] = {}
+        for ordinal in sorted(wanted):
+            for service in _decided(present, ordinal, ordinal in unheld, reference, traced=traced):
+                ruled[service.claim.claim_id, service.line.line] = service
+        return {
+            one.claim.claim_id: _ruled(one.claim, ruled, reference)
+            for one in present
+            if one.claim.claim_id in claim_ids
+        }
+
+    def _present(self, held: Held) -> _Present:
+        if self._fresh is not None and held.claim_id == self._fresh.claim_id:
+            claim = self._fresh
+        else:
+            claim = documented(unpack(held.body or self._before[held.claim_id]), held.records)
+        received, claim_id = held.place
+        return _Present(claim, Rank(date.fromordinal(received), claim_id), held.is_expired)
+
+
+def _decided(
+    present: Sequence[_Present], ordinal: int, is_blocked: bool, reference: Reference, *, traced: bool
+) -> Iterable[Service]:
+    """The lines of a day, decided. A day on which a claim is not held cannot be: all of it pends."""
+    day = date.fromordinal(ordinal)
+
+    def draw() -> list[Service]:
+        return _drawn(present, day, reference, traced=traced)
+
+    if is_blocked:
+        return [_pended_for_room(service) for service in draw()]
+    expired = frozenset(one.claim.claim_id for one in present if one.is_expired)
+    if expired:
+        return decide_with_expiry(draw, day, expired)
+    services = draw()
+    decide_day(services, day)
+    return services
+
+
+def _drawn(present: Sequence[_Present], day: date, reference: Reference, *, traced: bool) -> list[Service]:
+    """The lines of a day, before any ruling."""
+    tables = reference.code_sets.on(day)
+    services = []
+    for claim, rank, _ in present:
+        book = reference.rulebook(claim.payer_id, day)
+        for line in claim.lines:
+            if line.service_date == day:
+                service = enrich(claim, line, rank, book, tables)
+                service.traced = traced
+                services.append(service)
+    return services
+
+
+def _pended_for_room(service: Service) -> Service:
+    """Which lines are under review is not known either, so every one is."""
+    service.reviewed = True
+    reason = "A claim of that day is not held, for want of room in the member's history."
+    service.record_ruling(service.book.pended("history.capacity", reason))
+    return service
+
+
+def _ruled(claim: Claim, ruled: dict[tuple[str, int], Service], reference: Reference) -> Ruled:
+    days = dict.fromkeys(line.service_date for line in claim.lines)
+    in_force = [(reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)) for day in days]
+    return Ruled(claim, [ruled[claim.claim_id, line.line] for line in claim.lines], in_force)
