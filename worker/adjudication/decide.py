@@ -156,16 +156,19 @@ def _decide(event: Event, folded: Folded, reference: Reference) -> tuple[tuple[R
         else:
             said, marks, basis = VOID, b"", reference.basis((), digest)
         result = _result(event, claim_id, said, former, basis)
-        published = Published(result.revision, UUID(result.result_id).bytes, said.outcome, marks)
+        result_id = bytes.fromhex(result.result_id.replace("-", ""))
+        published = Published(result.revision, result_id, said.outcome, marks)
         held[claim_id] = replace(held[claim_id], published=published)
         results.append(result)
     return tuple(results), History(tuple(held.values()))
 
 
-def _in_order(folded: Folded, own: str) -> list[str]:
-    """The event's own claim, then those that it closed, then the rest: they are in the order of place."""
-    asked = dict.fromkeys((*folded.closed, *folded.again))
-    return [own, *(one for one in asked if one != own)] if own in asked else list(asked)
+def _in_order(folded: Folded, own: str) -> tuple[str, ...]:
+    """The event's own claim, then those that it closed, then the rest, which are in the order of place."""
+    if not folded.closed:
+        return folded.again
+    asked = (*folded.closed, *folded.again)
+    return tuple(sorted(asked, key=lambda claim_id: claim_id != own))
 
 
 def _marks(said: _Said) -> bytes:

@@ -168,12 +168,10 @@ def fold(
             "id_conflict", "$", "an event of the same source and id came before, with other content"
         )
     claims = {held.claim_id: held for held in current.claims}
-    effect = _apply(claims, event, hold=hold)
+    effect = _apply(claims, event, mark, hold=hold)
     if isinstance(effect, Rejected):
         return effect
-    own = event.data.claim_id
-    claims[own] = replace(claims[own], seen=claims[own].seen + mark)
-    again = _again(claims.values(), effect.days, own)
+    again = _again(claims.values(), effect.days, event.data.claim_id)
     evicted = len(history.claims) - len(current.claims)
     return Folded(current, History(tuple(claims.values())), effect.closed, again, evicted)
 
@@ -226,13 +224,14 @@ def _again(claims: Iterable[Held], days: frozenset[int], own: str) -> tuple[str,
     return tuple(held.claim_id for held in asked)
 
 
-def _apply(claims: dict[str, Held], event: Event, *, hold: bool) -> _Effect | Rejected:
+def _apply(claims: dict[str, Held], event: Event, mark: bytes, *, hold: bool) -> _Effect | Rejected:
     data = event.data
     if isinstance(data, Claim):
-        return _submitted(claims, data, hold=hold)
+        return _submitted(claims, data, mark, hold=hold)
     held = claims.get(data.claim_id)
     if held is None:
         return Rejected("unknown_claim", "$.claim_id", "no such claim is held")
+    held = claims[held.claim_id] = replace(held, seen=held.seen + mark)
     if isinstance(data, ClaimVoided):
         return _Effect(*_close(claims, [held], Standing.VOIDED))
     if isinstance(data, DocumentationReceived):
@@ -240,7 +239,7 @@ def _apply(claims: dict[str, Held], event: Event, *, hold: bool) -> _Effect | Re
     return _expired(claims, held)
 
 
-def _submitted(claims: dict[str, Held], claim: Claim, *, hold: bool) -> _Effect | Rejected:
+def _submitted(claims: dict[str, Held], claim: Claim, mark: bytes, *, hold: bool) -> _Effect | Rejected:
     if claim.claim_id in claims:
         return Rejected("contract", "$.claim_id", "a claim of that id came before, in another event")
     new = Held(
@@ -253,7 +252,7 @@ def _submitted(claims: dict[str, Held], claim: Claim, *, hold: bool) -> _Effect 
         is_lost=False,
         is_expired=False,
         dates=tuple(sorted({line.service_date.toordinal() for line in claim.lines})),
-        seen=b"",
+        seen=mark,
         body=kept.pack(claim) if hold and claim.frequency_code != "8" else b"",
     )
     if new.original_claim_id is None:
