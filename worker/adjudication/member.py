@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from worker.adjudication.claim import Claim, Line
+from worker.adjudication.claim import Claim
 from worker.adjudication.codesets import Tables
 from worker.adjudication.day import decide_day
 from worker.adjudication.documentation import documented
