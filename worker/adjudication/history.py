@@ -158,15 +158,15 @@ def fold(
 
     Without ``hold`` the claim or the records that the event brings are not kept, and the claim is unheld.
     """
-    current = _within(history, look_back_days)
     mark = _mark(event)
-    seen = _seen(current, mark[:IDENTITY_BYTES])
+    seen = _seen(history, mark[:IDENTITY_BYTES])  # also of a claim that the look-back is about to drop
     if seen is not None:
         if seen == mark[IDENTITY_BYTES:]:
             return None
         return Rejected(
             "id_conflict", "$", "an event of the same source and id came before, with other content"
         )
+    current = _within(history, look_back_days)
     claims = {held.claim_id: held for held in current.claims}
     effect = _apply(claims, event, mark, hold=hold)
     if isinstance(effect, Rejected):

@@ -41,22 +41,18 @@ def rule_alone(claim: Claim, reference: Reference, *, traced: bool = False) -> R
 
     ``traced`` keeps also the rules that a line passed and no result shows.
     """
-    rank = Rank(claim.received_date, claim.claim_id)
-    days: dict[date, list[Line]] = {}
-    for line in claim.lines:
-        days.setdefault(line.service_date, []).append(line)
-    ruled: dict[int, Service] = {}
-    in_force = []
-    for day, lines in days.items():
-        book, tables = reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)
-        in_force.append((book, tables))
-        services = []
-        for line in lines:
-            service = ruled[line.line] = enrich(claim, line, rank, book, tables)
-            service.traced = traced
-            services.append(service)
-        decide_day(services, day)
-    return Ruled(claim, [ruled[line.line] for line in claim.lines], in_force)
+    alone = _Present(claim, Rank(claim.received_date, claim.claim_id), is_expired=False)
+    days = dict.fromkeys([line.service_date for line in claim.lines])
+    in_force = [(reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)) for day in days]
+    services: list[Service] = []
+    for day in days:
+        drawn = _drawn((alone,), day, reference, traced=traced)
+        services += drawn
+        decide_day(drawn, day)  # which puts them into the order of competition
+    if len(days) > 1:
+        position = {line.line: place for place, line in enumerate(claim.lines)}
+        services.sort(key=lambda service: position[service.line.line])
+    return Ruled(claim, services, in_force)
 
 
 class Member:
