@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class Output(Console):
@@ -20,3 +23,15 @@ class Output(Console):
     def on_broken_pipe(self) -> NoReturn:
         """Leave it to the command line what a closed pipe means."""
         raise BrokenPipeError
+
+
+def screen() -> Output:
+    """Standard output for what claims hold: what its encoding lacks is written as an escape."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return Output()
+
+
+def literal(id_: str) -> str:
+    """An id as it is, whatever it holds: no markup, and nothing that a terminal would obey."""
+    return escape("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in id_))

@@ -55,8 +55,11 @@ class Intake:
 
     async def has_results(self) -> bool:
         """Whether anything was ever written to the partition's results."""
-        end = await self._consumer.end_offsets([self._results])
-        return bool(end[self._results] > 0)
+        return await self._was_written(self._results)
+
+    async def has_histories(self, changelog_topic: str) -> bool:
+        """Whether anything was ever written to the partition's changelog of member histories."""
+        return await self._was_written(TopicPartition(changelog_topic, self.partition.partition))
 
     def stable_end(self) -> int | None:
         """Offset behind the last stable record, as the last fetch told; None before the first."""
@@ -71,6 +74,10 @@ class Intake:
             return None
         position: int = await self._consumer.position(self.partition)
         return position
+
+    async def _was_written(self, partition: TopicPartition) -> bool:
+        end = await self._consumer.end_offsets([partition])
+        return bool(end[partition] > 0)
 
     def _is_assigned(self) -> bool:
         return not self._revoked and self.partition in self._consumer.assignment()

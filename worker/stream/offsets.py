@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from worker.stream.errors import Refused
+from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.settings import Settings
     from worker.stream.intake import Intake
     from worker.stream.transaction import TransactionalProducer
@@ -17,56 +20,102 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 ACCEPT = "start with --accept-gap to go on"
+NOBODYS_TOMBSTONE = Outgoing(b"", None, 0, ())
+"""Written to a changelog whose histories are missing, once that is accepted: it is not asked again then.
+
+It removes the history of nobody, for no member's id is empty.
+"""
+
+
+class _Past(NamedTuple):
+    """What a partition's topics tell of its past."""
+
+    committed: int | None
+    """The group's committed offset."""
+    first: int
+    """Offset of the first record of the input."""
+    end: int
+    """Offset behind the input's last stable record."""
+    has_results: bool
+    has_histories: bool
+
+    @property
+    def histories_are_missing(self) -> bool:
+        """Whether there were decisions, each of which was committed together with its member's history."""
+        return self.has_results and not self.has_histories
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the log lost its end but is the old one: a log made anew begins at 0.
+
+        What such a log still has was decided before, and would be published again.
+        """
+        return self.committed is not None and self.committed > self.end and self.first > 0
 
 
 async def starting_offset(intake: Intake, producer: TransactionalProducer, settings: Settings) -> int:
     """The offset of the first record to decide; ``producer`` has fenced the partition's last owner before.
 
     A partition on which the group has never been gets its beginning committed before anything is decided. So
-    a missing offset beside existing results always means that the offset was lost. Raises Refused with what
-    is missing, unless the settings accept the gap.
+    a missing offset beside results or histories always means that the offset was lost, and results without
+    any history that the histories were. Raises Refused with what is missing, unless the settings accept the
+    gap.
     """
     async with asyncio.timeout(settings.producer_start_deadline_s):
-        committed = await intake.committed()
-        first, end = await intake.bounds()
-        if committed is not None and first <= committed <= end:
-            return committed
-        gap = await _gap(intake, committed, first, end, settings)
-    start = end if _was_cut(committed, first, end) else first
-    if gap is not None:
+        past = _Past(
+            await intake.committed(),
+            *await intake.bounds(),
+            await intake.has_results(),
+            await intake.has_histories(settings.changelog_topic),
+        )
+    start = _start(past)
+    gap = "; ".join(_gaps(past, start, f"partition {intake.partition.partition}", settings))
+    if gap:
         if not settings.accept_gap:
             raise Refused(f"{gap}; {ACCEPT}")
         log.warning("gap accepted", gap=gap, offset=start)
-    await producer.commit({}, start)
+    if gap or start != past.committed:
+        outputs = {settings.changelog_topic: [NOBODYS_TOMBSTONE]} if past.histories_are_missing else {}
+        await producer.commit(outputs, start)
     return start
 
 
-def _was_cut(committed: int | None, first: int, end: int) -> bool:
-    """Whether the log lost its end but is the old one: a log made anew begins at 0.
-
-    What such a log still has was decided before, and would be published again.
-    """
-    return committed is not None and committed > end and first > 0
+def _start(past: _Past) -> int:
+    if past.committed is not None and past.first <= past.committed <= past.end:
+        return past.committed
+    return past.end if past.was_cut else past.first
 
 
-async def _gap(intake: Intake, committed: int | None, first: int, end: int, settings: Settings) -> str | None:
-    """What is missing, in words; None if nothing is."""
-    where = f"partition {intake.partition.partition} of {settings.input_topic}"
-    group = f"group {settings.app_id}"
-    if committed is None:
-        if not await intake.has_results():
-            return None
-        return (
-            f"{where}: {group} has no committed offset, though {settings.results_topic} has results there; "
-            f"it was lost or MMS_APP_ID changed, and going on from {first} would publish results again"
+def _gaps(past: _Past, start: int, partition: str, settings: Settings) -> Iterator[str]:
+    """What is missing, in words."""
+    if past.histories_are_missing:
+        yield (
+            f"{partition} of {settings.changelog_topic} has no histories, though {settings.results_topic} "
+            "has results there: the topic was deleted or made anew, and going on would decide as if its "
+            "members had no earlier claims; bring its records back"
         )
-    if committed < first:
-        return f"{where}: the records from {committed} to {first - 1} are gone, {group} had not decided them"
-    gap = f"{where}: {group} stands at offset {committed}, but the log ends at {end}: it was cut or made anew"
-    if _was_cut(committed, first, end):
+    where, group = f"{partition} of {settings.input_topic}", f"group {settings.app_id}"
+    if past.committed is None:
+        if past.has_results or past.has_histories:
+            there = "results" if past.has_results else "histories"
+            topic = settings.results_topic if past.has_results else settings.changelog_topic
+            yield (
+                f"{where}: {group} has no committed offset, though {topic} has {there} there; it was lost "
+                f"or MMS_APP_ID changed, and going on from {start} would publish again what the histories "
+                "do not hold"
+            )
+    elif start != past.committed:
+        yield f"{where}: {_input_gap(past, past.committed, start, group)}"
+
+
+def _input_gap(past: _Past, committed: int, start: int, group: str) -> str:
+    if committed < past.first:
+        return f"the records from {committed} to {past.first - 1} are gone, {group} had not decided them"
+    gap = f"{group} stands at offset {committed}, but the log ends at {past.end}: it was cut or made anew"
+    if past.was_cut:
         return f"{gap}, and going on is from its end"
-    if end > first and await intake.has_results():
+    if past.end > past.first and past.has_results:
         return (
-            f"{gap}, and going on from {first} would publish again what it still has and was decided before"
+            f"{gap}, and going on from {start} would publish again what it still has and was decided before"
         )
-    return f"{gap}, and going on is from {first}"
+    return f"{gap}, and going on is from {start}"

@@ -1,0 +1,240 @@
+"""``mms-worker history``: what the worker holds of a member, for support people. What it prints is PHI."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
+
+import orjson
+from cyclopts import App, Parameter
+from msgspec import DecodeError
+
+from worker.adjudication import stored
+from worker.adjudication.decide import LETTERS
+from worker.adjudication.history import MARK_BYTES, SEEN_BYTES, Held, Standing
+from worker.adjudication.kept import unpack
+from worker.commands.console import literal, screen
+from worker.commands.ending import unwinding
+from worker.commands.faults import FileError, exit_for, naming, tell
+from worker.commands.writing import standard_output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from worker.settings import Settings
+
+app = App(name="history", help="Show what is held of a member. What it prints is PHI.")
+
+NOT_FOUND, UNREADABLE = 1, 2
+NOTICE = "PHI: protected health information, for those alone who need it for their work."
+STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
+DECISIONS = {letter[0]: decision for decision, letter in LETTERS.items()}
+COUNTS_AS = {
+    Standing.STANDS: "in force",
+    Standing.SUPERSEDED: "superseded by a replacement",
+    Standing.VOIDED: "void",
+    Standing.UNHELD: "in force, not held for want of room: its days of service pend",
+}
+
+
+class Found(NamedTuple):
+    """A member's stored history and where it lies."""
+
+    state: bytes
+    topic: str
+    partition: int
+
+
+@app.command
+def show(
+    member: Annotated[str, Parameter(help="The member's id.")],
+    /,
+    *,
+    bootstrap: Annotated[
+        str | None,
+        Parameter(
+            name=["--bootstrap", "--bootstrap-servers"],
+            help="Brokers as host:port, with commas between them; by default MMS_BOOTSTRAP_SERVERS.",
+        ),
+    ] = None,
+    json: Annotated[bool, Parameter(help="Print JSON.", negative="")] = False,
+) -> None:
+    """Show the claims that are held of a member, with their dates and latest decisions. THIS SHOWS PHI.
+
+    Reads the changelog of member histories, and nothing is changed. How to reach the brokers, and the name of
+    the topic, are settings of the worker (MMS_ variables). Exit code 1 when nothing is held of the member, 2
+    when the brokers or the history cannot be read.
+    """
+    try:
+        out = standard_output()
+        with unwinding():
+            settings = _settings_or_exit(bootstrap)
+            told = _described_or_exit(member, _found_or_exit(member, settings))
+        with naming(out.name):
+            if json:
+                out.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+            else:
+                render(told, screen())
+            out.flush()
+    except FileError as error:
+        exit_for(error)
+
+
+def _settings_or_exit(bootstrap: str | None) -> Settings:
+    from worker.settings import InvalidSettings, load_settings
+
+    try:
+        return load_settings(**({} if bootstrap is None else {"bootstrap_servers": bootstrap}))
+    except InvalidSettings as error:
+        _exit(str(error), UNREADABLE)
+
+
+def _found_or_exit(member: str, settings: Settings) -> Found:
+    from aiokafka.errors import KafkaError
+
+    from worker.stream.errors import Refused
+
+    # What goes wrong is told once, by the line below.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        found = asyncio.run(_find(member, settings))
+    except Refused as error:
+        _exit(str(error), UNREADABLE)
+    except (KafkaError, OSError, TimeoutError) as error:
+        servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
+        _exit(f"{servers}: {error or type(error).__name__}", UNREADABLE)
+    if found is None:
+        _exit(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
+    return found
+
+
+async def _find(member: str, settings: Settings) -> Found | None:
+    """The member's history; its key places it on a partition, as it places the member's events."""
+    from worker.stream.deciding import partition_of
+    from worker.stream.errors import Refused
+    from worker.stream.restore import restore
+    from worker.stream.topics import ABSENT, admin, partition_counts
+
+    topic = settings.changelog_topic
+    async with admin(settings) as client:
+        partitions = (await partition_counts(client)).get(topic)
+    if partitions is None:
+        raise Refused(f"topic {topic} {ABSENT}; see MMS_CHANGELOG_TOPIC")
+    key = member.encode(errors="surrogateescape")
+    partition = partition_of(key, partitions)
+    histories = (await restore(partition, settings, only=key)).histories
+    return Found(histories[key], topic, partition) if key in histories else None
+
+
+def _described_or_exit(member: str, found: Found) -> dict[str, Any]:
+    try:
+        return described(member, found)
+    except DecodeError:  # its text may quote the history
+        place = f"partition {found.partition} of {found.topic}"
+        _exit(f"{place}: the history of that member is damaged: it cannot be decoded", UNREADABLE)
+
+
+def _exit(message: str, code: int) -> NoReturn:
+    tell(f"mms-worker: {message}")
+    sys.exit(code)
+
+
+def described(member: str, found: Found) -> dict[str, Any]:
+    """What the history holds, as JSON has it; ids and codes as they are."""
+    history = stored.read(found.state)
+    return {
+        "notice": NOTICE,
+        "member_id": member,
+        "topic": found.topic,
+        "partition": found.partition,
+        "bytes": len(found.state),
+        "version": stored.version_of(found.state),
+        "events": sum(_events(held) for held in history.claims),
+        "history_digest": history.digest,
+        "claims": [_claim(held) for held in history.claims],
+    }
+
+
+def _claim(held: Held) -> dict[str, Any]:
+    return {
+        "claim_id": held.claim_id,
+        "frequency_code": held.frequency,
+        "original_claim_id": held.original_claim_id,
+        "received_date": _day(held.received),
+        # Of a claim that is superseded or void no more than the last is held.
+        "service_dates": [_day(day) for day in held.dates],
+        "standing": held.standing.name.lower(),
+        "expired": held.is_expired,
+        "documentation_received": [_day(one.received) for one in held.records],
+        "events": _events(held),
+        "revision": held.published.revision,
+        "result_id": _uuid(held.published.result_id),
+        "outcome": held.published.outcome or None,
+        "lines": list(_lines(held)),
+    }
+
+
+def _events(held: Held) -> int:
+    return len(held.seen) // SEEN_BYTES
+
+
+def _day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
+
+
+def _uuid(result_id: bytes) -> str | None:
+    from uuid import UUID
+
+    return str(UUID(bytes=result_id)) if result_id else None
+
+
+def _lines(held: Held) -> Iterator[dict[str, Any]]:
+    """The decision of each line; a claim that is not held has forgotten the lines' own numbers."""
+    decisions = [DECISIONS[letter] for letter in held.published.lines[::MARK_BYTES]]
+    numbers = [line.line for line in unpack(held.body).lines] if held.body else [None] * len(decisions)
+    for number, decision in zip(numbers, decisions, strict=True):
+        yield {"line": number, "decision": decision}
+
+
+def render(told: dict[str, Any], console: Console) -> None:
+    """Print it for a person."""
+
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, highlight=False)
+
+    say(told["notice"], "bold red")
+    say(f"\nMember [bold]{literal(told['member_id'])}[/]")
+    say(f"partition {told['partition']} of {told['topic']}", "dim")
+    say(f"claims held: {len(told['claims'])}, events: {told['events']}, bytes: {told['bytes']:,}", "dim")
+    say(told["history_digest"], "dim")
+    for claim in told["claims"]:
+        outcome = claim["outcome"]
+        shown = f"[{STYLES.get(outcome, 'dim')}]{outcome.upper()}[/]" if outcome else "[dim]undecided[/]"
+        say(f"\nClaim [bold]{literal(claim['claim_id'])}[/]   {shown}")
+        for text in _told_of(claim):
+            say(f"  {text}")
+
+
+def _told_of(claim: dict[str, Any]) -> Iterator[str]:
+    original = literal(claim["original_claim_id"] or "")
+    if claim["frequency_code"] != "1":
+        yield f"{'replaces' if claim['frequency_code'] == '7' else 'voids'} claim {original}"
+    yield f"received {claim['received_date']}, service {', '.join(claim['service_dates'])}"
+    if claim["documentation_received"]:
+        yield f"records received {', '.join(claim['documentation_received'])}"
+    if claim["expired"]:
+        yield "the time for records has run out"
+    yield COUNTS_AS[Standing[claim["standing"].upper()]]
+    if claim["result_id"]:
+        yield f"revision {claim['revision']}, result {claim['result_id']}"
+    if claim["lines"]:
+        yield ", ".join(_line(line["line"], line["decision"]) for line in claim["lines"])
+
+
+def _line(number: int | None, decision: str) -> str:
+    name = "a line" if number is None else f"line {number}"
+    return f"{name} [{STYLES.get(decision, 'dim')}]{decision}[/]"

@@ -1,0 +1,155 @@
+"""Reading a partition's member histories back from the changelog."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from worker.adjudication.stored import VERSION, version_of
+from worker.stream.connection import connection
+from worker.stream.errors import Refused
+from worker.stream.markers import pass_emptied_markers
+from worker.stream.tasks import ended_within, outlive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from aiokafka import ConsumerRecord
+
+    from worker.settings import Settings
+
+FETCH_BYTES = 4 << 20
+"""Most that one fetch brings, compressed; it is unpacked a batch at a time. A larger batch comes alone."""
+MOST_RECORDS = 1000
+"""Records that are taken in before other tasks of the process have their turn."""
+POLL_MS = 20
+STOP_S = 1.0
+
+
+class Restored(NamedTuple):
+    """The histories of a partition's members, and what reading them took."""
+
+    histories: dict[bytes, bytes]
+    """By the member's key, as they are stored."""
+    records: int
+    """Records read, with those that later ones have replaced."""
+    size: int
+    """Bytes of the histories."""
+    seconds: float
+
+
+async def restore(partition: int, settings: Settings, *, only: bytes | None = None) -> Restored:
+    """The committed histories of all members of a partition, or of the ``only`` one whose key is given.
+
+    Reads from the log's beginning to where it ends now. That is the end of all records, open transactions
+    included: histories that were committed behind another producer's open transaction are not left out, but
+    waited for. Raises Refused for a history of a version that this worker does not know, unless a later one
+    has replaced it; TimeoutError when the position stands still for longer than the settings' request
+    timeout; and what aiokafka raises.
+    """
+    began = time.monotonic()
+    place = TopicPartition(settings.changelog_topic, partition)
+    fold = _Fold(place, only)
+    async with _consumer(place, settings) as consumer:
+        await _read(consumer, place, fold, settings.request_timeout_s)
+    fold.refuse_unknown()
+    size = sum(map(len, fold.histories.values()))
+    return Restored(fold.histories, fold.records, size, time.monotonic() - began)
+
+
+class _Fold:
+    """The last history of every key, record by record."""
+
+    def __init__(self, place: TopicPartition, only: bytes | None) -> None:
+        self.histories: dict[bytes, bytes] = {}
+        self.records = 0
+        self._place = place
+        self._only = only
+        self._unknown: dict[bytes, tuple[int, int | None]] = {}
+        """Offset and version, by key, of last histories that this worker does not know."""
+
+    def take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        histories, unknown = self.histories, self._unknown
+        self.records += len(records)
+        for record in records:
+            key, state = record.key, record.value
+            if self._only is not None and key != self._only:
+                continue
+            if unknown:
+                unknown.pop(key, None)
+            if state is None:
+                histories.pop(key, None)
+            else:
+                histories[key] = state
+                # An empty history has no version: it is not known either.
+                if state[:1] != _KNOWN:
+                    unknown[key] = record.offset, version_of(state)
+
+    def refuse_unknown(self) -> None:
+        """Raise Refused if a history that is the last of its member is of a version not known here."""
+        if not self._unknown:
+            return
+        offset, version = min(self._unknown.values())
+        found = "no version" if version is None else f"version {version}"
+        raise Refused(
+            f"partition {self._place.partition} of {self._place.topic}: the history at offset {offset} has "
+            f"{found}, this worker knows version {VERSION} ({len(self._unknown)} such histories there); "
+            "run the release of the worker that wrote it, or a later one"
+        )
+
+
+_KNOWN = bytes([VERSION])
+
+
+@asynccontextmanager
+async def _consumer(place: TopicPartition, settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group that stands at the beginning of the log."""
+    pass_emptied_markers()
+    consumer = AIOKafkaConsumer(
+        **connection(settings),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        # Where the log begins is asked for below. One that is cut while it is read is to be read anew.
+        auto_offset_reset="none",
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    try:
+        async with asyncio.timeout(settings.request_timeout_s):
+            await consumer.start()
+            first = await consumer.beginning_offsets([place])
+        consumer.assign([place])
+        consumer.seek(place, first[place])
+        yield consumer
+    finally:
+        # It ends even if the caller is cancelled while waiting for that.
+        await asyncio.shield(outlive(ended_within(STOP_S, consumer.stop())))
+
+
+async def _read(consumer: AIOKafkaConsumer, place: TopicPartition, fold: _Fold, patience: float) -> None:
+    """Feed ``fold`` up to the end of the log as the first fetch tells it.
+
+    How far it has come is told by the position, since behind the last record there may be markers, aborted
+    records and what compaction has left out.
+    """
+    end = None
+    stands, since = -1, time.monotonic()
+    while end is None or stands < end:
+        fetched = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
+        fold.take(fetched.get(place, ()))
+        if end is None:
+            end = consumer.highwater(place)
+        position = await consumer.position(place)
+        if position > stands:
+            stands, since = position, time.monotonic()
+        elif time.monotonic() - since > patience:
+            raise TimeoutError(
+                f"partition {place.partition} of {place.topic}: nothing came behind offset {stands} for "
+                f"{patience:g} s, though the log ends at {'an unknown offset' if end is None else end}"
+            )
+        await asyncio.sleep(0)  # while there are records, nothing above waits for anything
