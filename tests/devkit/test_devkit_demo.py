@@ -43,12 +43,33 @@ def alive(pid: int) -> bool:
 
 
 def assert_shows_everything(told: str, claims: int) -> None:
-    assert f"{claims + 7} of {claims + 7} answered" in told
-    for part in ("Outcomes", "Denied lines", "Dead letters", "One claim explained", "Metrics", "Done in"):
+    assert f"sending {claims} claims" in told
+    answers = re.findall(r"(\d+) of (\d+) answers", told)
+    assert answers[-1][0] == answers[-1][1]
+    assert "byte for byte" in told
+    for part in (
+        "Outcomes",
+        "Denied lines",
+        "Decided again, since",
+        "Dead letters",
+        "One claim explained",
+        "A decision that another claim changed",
+        "history.readjudicated claim=CLM-",
+        "Metrics",
+        "Done in",
+    ):
         assert part in told
-    for reason in ("undecodable", "contract", "unknown_type", "key_mismatch"):
+    for reason in (
+        "undecodable",
+        "contract",
+        "unknown_type",
+        "key_mismatch",
+        "unknown_claim",
+        "id_conflict",
+    ):
         assert reason in told
     assert re.search(r'mms_decisions_total\{outcome="pay"\} [1-9]', told)
+    assert re.search(r'mms_readjudications_total\{cause="claim"\} [1-9]', told)
 
 
 def test_the_demo_on_real_kafka_shows_everything_and_leaves_nothing(tmp_path, new_broker):
@@ -64,12 +85,12 @@ def test_the_demo_on_real_kafka_shows_everything_and_leaves_nothing(tmp_path, ne
 def test_without_java_the_demo_says_so_and_runs_on_the_embedded_broker(tmp_path):
     foreign = {
         "MMS_PARTITIONS": "9",
-        "MMS_INPUT_TOPIC": "another",
+        "MMS_INPUT_TOPIC": "foreign.topic",
     }  # the demo's worker has settings of its own
     code, told, errors = play(tmp_path, "--claims", "60", JAVA_HOME=str(tmp_path), **foreign)
     assert (code, errors) == (0, "")
     assert "not a real broker" in told
-    assert "another" not in told
+    assert "foreign.topic" not in told
     assert_shows_everything(told, claims=60)
 
 

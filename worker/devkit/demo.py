@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple, NoReturn
@@ -21,30 +21,34 @@ from cyclopts.types import PositiveInt
 from rich.console import Console
 
 from worker.devkit.broker import start_broker
-from worker.devkit.claims import Event
+from worker.devkit.changed import print_change, telling_change
 from worker.devkit.embedded import EmbeddedBroker
-from worker.devkit.generator import bad_records, events
 from worker.devkit.jars import BrokerError
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.local import LocalError, LocalWorker, create_topics, local_settings, local_worker
+from worker.devkit.oracle import expected_of
 from worker.devkit.report import print_report
+from worker.devkit.script import Script, script_of
 from worker.devkit.tally import Tally
 from worker.devkit.traffic import exchange, mixed
 from worker.devkit.watch import watching
 from worker.settings import Settings
 
-BAD_RECORDS = 7
-"""One of each way of being bad."""
 ANSWER_SECONDS = 60.0
 """Longest wait for all answers; some 3 s are usual, which is the time over which the claims are sent."""
-SHOWN_METRICS = ("mms_decisions_total{", "mms_dead_letters_total{", "mms_consumer_lag_records{")
+SHOWN_METRICS = (
+    "mms_decisions_total{",
+    "mms_readjudications_total{",
+    "mms_dead_letters_total{",
+    "mms_consumer_lag_records{",
+)
 EXPLAIN_SECONDS = 60.0
 INTERRUPTED = 130
 
 
 def demo(
     *,
-    claims: Annotated[PositiveInt, Parameter(help="How many claims.")] = 300,
+    claims: Annotated[PositiveInt, Parameter(help="How many claims, beside the histories.")] = 300,
     seed: Annotated[int, Parameter(help="The same seed, the same claims.")] = 7,
     keep: Annotated[
         bool, Parameter(help="Keep broker and worker running until Ctrl-C.", negative="")
@@ -60,7 +64,7 @@ def demo(
         with _terminable(), ExitStack() as ending:
             clock = _Clock()
             stage = _set_up(console, home, ending)
-            _play(stage, list(events(claims, seed)), seed)
+            _play(stage, script_of(claims, seed))
             console.print(f"\nDone in {clock.lap()}.")
             if keep:
                 _stay(stage)
@@ -84,14 +88,16 @@ class _Stage(NamedTuple):
     worker: LocalWorker
 
 
-def _play(stage: _Stage, claims: list[Event], seed: int) -> None:
-    """Send claims, and show what became of them."""
-    tally = _exchange(stage, claims, seed)
+def _play(stage: _Stage, script: Script) -> None:
+    """Send everything, and show what became of it."""
+    tally = _exchange(stage, script)
     half, most = (round(tally.wait(share) * 1000) for share in (0.5, 0.95))
     _say(stage.console, "waits", f"half of the results within {half} ms of sending, 95 % within {most} ms")
+    _say(stage.console, "checked", "every result is, byte for byte, what the same events give without Kafka")
     print_report(tally, stage.console)
-    _explain(stage, claims, seed, tally.telling_claim)
+    _explain(stage, script, tally)
     _show_metrics(stage)
+    _show_a_change(stage, script, tally)
 
 
 def _set_up(console: Console, home: Path, ending: ExitStack) -> _Stage:
@@ -121,16 +127,17 @@ def _stay(stage: _Stage) -> NoReturn:
         time.sleep(1)
 
 
-def _exchange(stage: _Stage, claims: list[Event], seed: int) -> Tally:
-    """Send the claims and some bad records, and show the answers as they come."""
-    bad = bad_records(BAD_RECORDS, seed)
-    records = mixed(claims, bad)
-    _say(stage.console, "claims", f"sending {len(claims)}, and {len(bad)} bad records among them")
-    tally = Tally()
+def _exchange(stage: _Stage, script: Script) -> Tally:
+    """Send claims, histories and bad records, and show the answers as they come."""
+    records = mixed(script.bad, script.claims, script.histories)
+    tally = Tally(expected_of([(record.key, record.plain) for record in records], stage.settings))
+    stories = f"{len(script.histories)} events of {script.members} members with many claims"
+    what = f"{len(script.claims)} claims, {stories}, {len(script.bad)} bad records"
+    _say(stage.console, "events", f"sending {what}")
     checksums = not isinstance(stage.broker, EmbeddedBroker)
 
     async def until_answered() -> None:
-        with watching(stage.console, tally, len(records)) as show:
+        with watching(stage.console, tally) as show:
 
             def look() -> None:
                 show()
@@ -145,7 +152,7 @@ def _exchange(stage: _Stage, claims: list[Event], seed: int) -> Tally:
         raise LocalError(f"the broker failed: {type(error).__name__}") from None
     except TimeoutError:
         raise LocalError(
-            f"{tally.answered} of {len(records)} records were answered in {ANSWER_SECONDS:.0f} s; "
+            f"{tally.answered} of {tally.expected.answers} answers came in {ANSWER_SECONDS:.0f} s; "
             f"the worker's log: {stage.worker.log}"
         ) from None
     if tally.fault is not None:
@@ -153,9 +160,10 @@ def _exchange(stage: _Stage, claims: list[Event], seed: int) -> Tally:
     return tally
 
 
-def _explain(stage: _Stage, claims: Sequence[Event], seed: int, claim_id: str) -> None:
+def _explain(stage: _Stage, script: Script, tally: Tally) -> None:
     """One claim as ``mms-worker explain`` tells it, and how to ask for others."""
-    console = stage.console
+    console, claims = stage.console, script.claims
+    claim_id = tally.telling_claim({event["data"]["claim_id"] for event in claims})
     file = stage.home / "claims.jsonl"
     file.write_bytes(b"".join(orjson.dumps(event) + b"\n" for event in claims))
     asked = f"mms-worker explain claims.jsonl --claim {claim_id}"
@@ -166,8 +174,18 @@ def _explain(stage: _Stage, claims: Sequence[Event], seed: int, claim_id: str) -
     done = subprocess.run(explain, check=False, timeout=EXPLAIN_SECONDS)  # noqa: S603  our own command
     if done.returncode != 0:
         raise LocalError(f"claim {claim_id} could not be explained")
-    again = f"mms-worker devkit generate --count {len(claims)} --seed {seed} --out claims.jsonl"
-    console.print(f"\n[dim]The same claims in a file: {again}[/]", soft_wrap=True)
+    console.print(f"\n[dim]The same claims in a file: {script.generate_claims}[/]", soft_wrap=True)
+
+
+def _show_a_change(stage: _Stage, script: Script, tally: Tally) -> None:
+    """A decision before and after another claim came, and how to ask for more of them."""
+    change = telling_change(tally)
+    if change is None:
+        return
+    print_change(change, tally, stage.console)
+    explain = f"mms-worker explain histories.jsonl --claim {change.after['claim_id']}"
+    hints = f"The same histories in a file: {script.generate_histories}\nThe claim explained: {explain}"
+    stage.console.print(f"\n[dim]{hints}[/]", soft_wrap=True)
 
 
 def _show_metrics(stage: _Stage) -> None:

@@ -1,4 +1,4 @@
-"""Made-up claims, the same for the same seed: ``mms-worker devkit generate``.
+"""Made-up claims and member histories, the same for the same seed: ``mms-worker devkit generate``.
 
 The mix of codes, additional stages, units and charges follows the CMS public-use file of 2021; the rest is
 assumed (``data/SOURCES.md``). Each event is a structured-mode CloudEvent. The first N of a longer stream are
@@ -13,22 +13,24 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from cyclopts import Parameter
-from cyclopts.types import NonNegativeInt
+from cyclopts.types import NonNegativeInt, PositiveInt
 
 from worker.adjudication.claim import SUBMITTED
-from worker.devkit.claims import Event
+from worker.devkit.claims import Event, envelope
 from worker.devkit.claims import mix as mixes
 from worker.devkit.claims.bad import BadRecord, spoil
-from worker.devkit.claims.bill import Bill, bill_mohs, bill_other
+from worker.devkit.claims.bill import bill_mohs, bill_other
 from worker.devkit.claims.chart import documentation
 from worker.devkit.claims.draw import Draw
+from worker.devkit.claims.histories import stream
 from worker.devkit.claims.visit import DAYS, LAST_RECEIPT, PRACTICES, Member, practice, visit
 
-SOURCE = "/devkit/claims"
+HISTORIES = "all kinds of events of members with many claims, not claims alone"
+MEMBERS = "with --histories: how many members there are at most"
 REMEMBERED_MEMBERS = 50_000
 """Visits back to which a member can come again: bounds the memory of an endless stream."""
 BAD_SEED = 7_919
@@ -36,8 +38,20 @@ BAD_SEED = 7_919
 
 
 def events(count: int, seed: int) -> Iterator[Event]:
-    """The first ``count`` events of the seed, as JSON-ready dicts; ``orjson.dumps`` makes the bytes."""
+    """The first ``count`` claims of the seed, as JSON-ready dicts; ``orjson.dumps`` makes the bytes."""
     return islice(_claims(seed), count)
+
+
+def histories(count: int, seed: int, members: int | None = None, *, strays: bool = False) -> Iterator[Event]:
+    """The first ``count`` events of the seed's member histories: claims, and what becomes of them.
+
+    Claims of a member meet on a day of service, are billed twice, replaced or voided; records arrive, or the
+    time for them runs out; events arrive twice (``data/history_mix.toml``). A claim comes before the events
+    about it. ``members`` bounds how many members there are. With ``strays`` there are also events that become
+    dead letters: about claims never seen (``unknown_claim``), with an event's id and other content
+    (``id_conflict``), or with a claim id that is taken (``contract``); the others stay as they are.
+    """
+    return islice(stream(seed, members, strays=strays), count)
 
 
 def bad_records(count: int, seed: int, *, keys_too: bool = True) -> list[BadRecord]:
@@ -50,14 +64,20 @@ def bad_records(count: int, seed: int, *, keys_too: bool = True) -> list[BadReco
 
 def generate(
     *,
-    count: Annotated[NonNegativeInt, Parameter(help="how many claims")],
+    count: Annotated[NonNegativeInt, Parameter(help="how many claims, or events of histories")],
     seed: Annotated[int, Parameter(help="the same seed, the same claims")] = 7,
     out: Annotated[Path | None, Parameter(help="file to write; stdout when absent")] = None,
     bad: Annotated[NonNegativeInt, Parameter(help="how many bad records to add at the end")] = 0,
+    of_members: Annotated[bool, Parameter(name="--histories", help=HISTORIES, negative="")] = False,
+    members: Annotated[PositiveInt | None, Parameter(help=MEMBERS)] = None,
 ) -> None:
-    """Write made-up claims as JSON Lines, one structured-mode CloudEvent a line."""
+    """Write made-up claims, or whole histories, as JSON Lines: one structured-mode CloudEvent a line."""
+    if members is not None and not of_members:
+        sys.stderr.write("mms-worker: --members bounds the members of --histories: give both\n")
+        raise SystemExit(2)
+    good = histories(count, seed, members) if of_members else events(count, seed)
     records = chain(
-        (orjson.dumps(event) for event in events(count, seed)),
+        (orjson.dumps(event) for event in good),
         (record.value for record in bad_records(bad, seed, keys_too=False)),
     )
     try:
@@ -112,34 +132,5 @@ def _event(suffix: str, member: Member, mix: mixes.Mix, draw: Draw) -> Event:
         bill = bill_mohs(seen, mix, draw)
         records = documentation(seen, bill.other_lesions, mix, draw)
     received = DAYS[day + 1 + draw.below(LAST_RECEIPT - 1)]
-    return {
-        "specversion": "1.0",
-        "id": f"evt-{suffix}",
-        "source": SOURCE,
-        "type": SUBMITTED,
-        "time": f"{received}T{8 + draw.below(10):02d}:{draw.below(60):02d}:00Z",
-        "datacontenttype": "application/json",
-        "data": _claim(f"CLM-{suffix}", member, received, bill, records),
-    }
-
-
-def _claim(
-    claim_id: str, member: Member, received: str, bill: Bill, records: dict[str, Any] | None
-) -> dict[str, Any]:
-    claim = {
-        "claim_id": claim_id,
-        "member_id": member.id,
-        "payer_id": member.payer,
-        "frequency_code": "1",
-        "original_claim_id": None,
-        "received_date": received,
-        "billing_provider": {"npi": bill.practice.npi, "tin": bill.practice.tin},
-        "rendering_provider": {"npi": bill.practice.npi},
-        "place_of_service": "22" if bill.practice.facility else "11",
-        "clia_number": bill.practice.clia,
-        "diagnoses": bill.diagnoses,
-        "lines": bill.lines,
-    }
-    if records is not None:
-        claim["documentation"] = records
-    return claim
+    data = envelope.claim(f"CLM-{suffix}", member, received, bill, records)
+    return envelope.event(f"evt-{suffix}", SUBMITTED, received, data, draw)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
 from worker.devkit.tally import Tally
 
-STYLES = {"pay": "green", "partial": "yellow", "pend": "yellow", "deny": "red", "out_of_scope": "dim"}
+STYLES = {
+    "pay": "green",
+    "partial": "yellow",
+    "pend": "yellow",
+    "deny": "red",
+    "out_of_scope": "dim",
+    "void": "dim",
+}
 MEANINGS = {
     "pay": "every line under review is payable",
     "partial": "some lines or units are payable",
     "pend": "a fact is missing that would settle it",
     "deny": "no line under review is payable",
     "out_of_scope": "nothing on it is under review",
+    "void": "voided, or replaced by another claim",
 }
 DENIALS = {
     "4": "a modifier is missing or does not fit",
@@ -30,6 +39,13 @@ DENIALS = {
     "236": "not payable beside another line (NCCI)",
     "B15": "an add-on, and its first service is not paid",
 }
+AGAIN = {
+    "claim": "another claim of the same day of service came",
+    "replacement": "a claim was replaced",
+    "void": "a claim was voided",
+    "documentation": "records came",
+    "expiry": "the time for records ran out",
+}
 DEAD_LETTERS = {
     "undecodable": "not JSON",
     "contract": "breaks the contract of its event type",
@@ -40,12 +56,14 @@ DEAD_LETTERS = {
     "id_conflict": "an id used twice with different content",
     "internal_error": "a fault in the worker",
 }
+NUMBERS = frozenset({"claims", "share", "lines", "records", "results"})
+"""Columns that hold numbers."""
 
 
 def print_report(tally: Tally, console: Console) -> None:
-    """Outcomes, denied lines by reason code, facts waited for, dead letters."""
+    """Outcomes, denied lines by reason code, facts waited for, what was decided again, dead letters."""
     total = tally.outcomes.total()
-    outcomes = _table("outcome", "claims", "share", "")
+    outcomes = table("outcome", "claims", "share", "")
     for outcome, count in tally.outcomes.most_common():
         style = STYLES.get(outcome, "")
         outcomes.add_row(
@@ -56,7 +74,17 @@ def print_report(tally: Tally, console: Console) -> None:
     words = {f"{group}-{carc}": DENIALS.get(carc, "") for group, carc in tally.denials}
     _print_counts("Denied lines", "code", "lines", denials, words, console)
     _print_counts("Facts that would settle pended claims", "fact", "claims", tally.needed, {}, console)
+    _print_counts("Decided again, since", "cause", "results", tally.again, AGAIN, console)
     _print_counts("Dead letters", "reason", "records", tally.dead_letters, DEAD_LETTERS, console)
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the demo's style; a column without a name holds text, which may be long."""
+    made = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
+        made.add_column(column, justify=justify, header_style="dim", no_wrap=column != "")
+    return made
 
 
 def _print_counts(
@@ -64,20 +92,12 @@ def _print_counts(
 ) -> None:
     if not counts:
         return
-    table = _table(what, of, "")
+    shown = table(what, of, "")
     for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(name, str(count), words.get(name, ""))
-    _print(title, table, console)
+        shown.add_row(name, str(count), words.get(name, ""))
+    _print(title, shown, console)
 
 
-def _print(title: str, table: Table, console: Console) -> None:
+def _print(title: str, shown: Table, console: Console) -> None:
     console.print(f"\n[bold]{title}[/]")
-    console.print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for position, column in enumerate(columns):
-        numbers = 0 < position < len(columns) - 1
-        table.add_column(column, justify="right" if numbers else "left", header_style="dim", no_wrap=True)
-    return table
+    console.print(shown)

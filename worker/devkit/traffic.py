@@ -1,4 +1,4 @@
-"""Sends claims to the worker as a platform would, and reads what comes out as a consumer would."""
+"""Sends events to the worker as a platform would, and reads what comes out as a consumer would."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 import orjson
@@ -24,19 +25,28 @@ STRUCTURED = [("content-type", b"application/cloudevents+json")]
 
 
 class Outgoing(NamedTuple):
-    """A record to send; ``event`` is None for a bad one."""
+    """A record to send: an event, which is written with the time of its sending, or a bad record's value."""
 
     key: bytes
     event: Event | None
     value: bytes = b""
 
+    @property
+    def plain(self) -> bytes:
+        """The value as it is before the time of its sending is written into it."""
+        return self.value if self.event is None else orjson.dumps(self.event)
 
-def mixed(events: Sequence[Event], bad: Sequence[BadRecord]) -> list[Outgoing]:
-    """The claims with the bad records spread evenly among them."""
-    records = [Outgoing(event["data"]["member_id"].encode(), event) for event in events]
-    for place, record in enumerate(bad):
-        records.insert((place + 1) * len(records) // (len(bad) + 1), Outgoing(record.key, None, record.value))
-    return records
+
+def mixed(bad: Sequence[BadRecord], *streams: Sequence[Event]) -> list[Outgoing]:
+    """The streams of events with the bad records among them, each spread evenly and in its own order."""
+    good = [[Outgoing(event["data"]["member_id"].encode(), event) for event in stream] for stream in streams]
+    spoiled = [Outgoing(record.key, None, record.value) for record in bad]
+    places = [
+        ((place + 0.5) / len(records), record)
+        for records in (*good, spoiled)
+        for place, record in enumerate(records)
+    ]
+    return [record for _, record in sorted(places, key=itemgetter(0))]
 
 
 async def exchange(
@@ -47,7 +57,7 @@ async def exchange(
     *,
     checksums: bool,
 ) -> None:
-    """Send the records and read until each is answered; ``watch`` is called several times a second.
+    """Send the records and read until every answer has come; ``watch`` is called several times a second.
 
     ``checksums`` is off for the embedded broker, whose transaction markers come without valid ones.
     Ends by cancellation when answers do not come: the caller sets the deadline. Raises KafkaError when the
@@ -92,11 +102,9 @@ async def _publish(producer: AIOKafkaProducer, topic: str, records: Sequence[Out
         deliveries = []
         for record in records[start : start + size]:
             value = record.value
-            if record.event is None:
-                tally.sent_bad += 1
-            else:
+            if record.event is not None:
                 value = orjson.dumps(record.event | {"time": datetime.now(UTC).isoformat()})
-                tally.sent[record.event["data"]["claim_id"]] = time.monotonic()
+                tally.send(record.event, time.monotonic())
             deliveries.append(await producer.send(topic, value, key=record.key, headers=STRUCTURED))
         await asyncio.gather(*deliveries)
         await asyncio.sleep(BURST_SECONDS)
@@ -104,6 +112,6 @@ async def _publish(producer: AIOKafkaProducer, topic: str, records: Sequence[Out
 
 def _count(record: ConsumerRecord[bytes, bytes], tally: Tally, *, is_result: bool) -> None:
     if is_result:
-        tally.result(orjson.loads(record.value or b"null"), time.monotonic())
+        tally.result(record.value or b"null", time.monotonic())
     else:
         tally.dead_letter(dict(record.headers)["mms.dlq.reason"].decode())

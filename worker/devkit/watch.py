@@ -15,25 +15,25 @@ PLAIN_LINES = 5
 
 
 @contextmanager
-def watching(console: Console, tally: Tally, total: int) -> Iterator[Callable[[], None]]:
+def watching(console: Console, tally: Tally) -> Iterator[Callable[[], None]]:
     """What to call whenever something came: moves a bar on a terminal, else prints a line now and then."""
     if not console.is_terminal:
-        yield _plain(console, tally, total)
+        yield _plain(console, tally)
         return
-    columns = (TextColumn("answered"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn("answers"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=tally.expected.answers)
         yield lambda: bar.update(task, completed=tally.answered, description=counts(tally))
 
 
-def _plain(console: Console, tally: Tally, total: int) -> Callable[[], None]:
-    due = 1
+def _plain(console: Console, tally: Tally) -> Callable[[], None]:
+    due, total = 1, tally.expected.answers
 
     def show() -> None:
         nonlocal due
         if tally.answered * PLAIN_LINES >= due * total:
             due = tally.answered * PLAIN_LINES // total + 1
-            console.print(f"        {tally.answered} of {total} answered: {counts(tally)}", soft_wrap=True)
+            console.print(f"        {tally.answered} of {total} answers: {counts(tally)}", soft_wrap=True)
 
     return show
 
@@ -41,6 +41,8 @@ def _plain(console: Console, tally: Tally, total: int) -> Callable[[], None]:
 def counts(tally: Tally) -> str:
     """The running counts, on one line."""
     parts = [f"{outcome} {count}" for outcome, count in tally.outcomes.most_common()]
+    if tally.again:
+        parts.append(f"decided again {tally.again.total()}")
     if tally.dead_letters:
         parts.append(f"dead letters {tally.dead_letters.total()}")
     return " · ".join(parts)

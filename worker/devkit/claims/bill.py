@@ -108,6 +108,19 @@ def bill_other(place: Practice, day: int, mix: Mix, draw: Draw) -> Bill:
     return bill
 
 
+def bill_of_a_lesion(bill: Bill, visit: Visit, service: Service) -> None:
+    """A biopsy or pathology line: of the Mohs lesion, or of another with or without the modifier."""
+    draw, marking = bill.draw, bill.mix.assumed.marking
+    if draw.chance(marking.same_lesion):
+        lesion = visit.lesions[0].name
+    else:
+        lesion = f"P{len(bill.other_lesions) + 1}"
+        bill.other_lesions.append(lesion)
+    modifiers = bill.distinct() if draw.chance(marking.distinct_procedure) else []
+    pointer = bill.diagnose("D48.5") if draw.chance(0.5) else 1
+    bill.add(service.code, service.charge, pointer, lesion=lesion, modifiers=modifiers)
+
+
 def _bill_lesion(bill: Bill, visit: Visit, lesion: Lesion, pointer: int, billed: set[str]) -> None:
     """The Mohs lines of one lesion; ``billed`` has the first-stage codes that stand on the bill."""
     draw, mix, mistake = bill.draw, bill.mix, visit.mistake
@@ -141,22 +154,9 @@ def _bill_companions(bill: Bill, visit: Visit) -> None:
         marked = draw.chance(assumed.office_visit_modifier_chance)
         bill.service(draw.pick(mix.office_visits), 1, modifiers=["25"] if marked else [])
     if draw.chance(assumed.biopsy_chance):
-        _bill_of_a_lesion(bill, visit, draw.pick(mix.biopsies))
+        bill_of_a_lesion(bill, visit, draw.pick(mix.biopsies))
     if draw.chance(assumed.pathology_chance):
-        _bill_of_a_lesion(bill, visit, draw.pick(mix.pathology))
-
-
-def _bill_of_a_lesion(bill: Bill, visit: Visit, service: Service) -> None:
-    """A biopsy or pathology line: of the Mohs lesion, or of another with or without the modifier."""
-    draw, marking = bill.draw, bill.mix.assumed.marking
-    if draw.chance(marking.same_lesion):
-        lesion = visit.lesions[0].name
-    else:
-        lesion = f"P{len(bill.other_lesions) + 1}"
-        bill.other_lesions.append(lesion)
-    modifiers = bill.distinct() if draw.chance(marking.distinct_procedure) else []
-    pointer = bill.diagnose("D48.5") if draw.chance(0.5) else 1
-    bill.add(service.code, service.charge, pointer, lesion=lesion, modifiers=modifiers)
+        bill_of_a_lesion(bill, visit, draw.pick(mix.pathology))
 
 
 def _diagnosis(lesion: Lesion, visit: Visit, mix: Mix, draw: Draw) -> str:

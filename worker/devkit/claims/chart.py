@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from worker.devkit.claims.draw import Draw
+from worker.devkit.claims.history_mix import Records
 from worker.devkit.claims.mix import Mix
 from worker.devkit.claims.visit import Lesion, Visit
 
 Facts = dict[str, Any]
+
+WANTED = ("site", "diameter_cm", "borders", "recurrent", "incompletely_excised", "rapid_growth", "histology")
+"""Facts that an indication of a policy asks for, the rare ones left aside."""
 
 
 def documentation(visit: Visit, others: list[str], mix: Mix, draw: Draw) -> Facts | None:
@@ -19,7 +23,8 @@ def documentation(visit: Visit, others: list[str], mix: Mix, draw: Draw) -> Fact
     missing = mix.assumed.missing
     if draw.chance(missing["documentation"]):
         return None
-    lesions = [_entry(lesion, visit.mistake == "site-conflict", mix, draw) for lesion in visit.lesions]
+    conflicting = visit.mistake == "site-conflict"
+    lesions = [_with_gaps(_entry(lesion, conflicting), mix, draw) for lesion in visit.lesions]
     lesions += [
         {"lesion": name, "site": draw.pick(mix.sites["17311"]).site}
         for name in others
@@ -29,8 +34,37 @@ def documentation(visit: Visit, others: list[str], mix: Mix, draw: Draw) -> Fact
     return _with_gaps(facts, mix, draw)
 
 
-def _entry(lesion: Lesion, conflicting: bool, mix: Mix, draw: Draw) -> Facts:
-    facts = {
+def later_records(kind: Records, visit: Visit, others: list[str], mix: Mix, draw: Draw) -> Facts:
+    """Records of the visit that come after the claim: all facts, some, or two facts amended."""
+    if kind == "amended":
+        lesion = draw.one(visit.lesions)
+        diameter = draw.on(mix.assumed.diameter_cm[lesion.site.first_stage])
+        borders = "well-defined" if lesion.ill_defined else "ill-defined"
+        return {"lesions": [{"lesion": lesion.name, "diameter_cm": f"{diameter:.1f}", "borders": borders}]}
+    lesions = [_entry(lesion, conflicting=False) for lesion in visit.lesions]
+    if kind == "gaps":
+        lesions = [_with_gaps(lesion, mix, draw) for lesion in lesions]
+    lesions += [{"lesion": name, "site": draw.pick(mix.sites["17311"]).site} for name in others]
+    return {"immunosuppressed": visit.member.immunosuppressed, "lesions": lesions}
+
+
+def are_wanting(records: Facts | None, visit: Visit, others: list[str]) -> bool:
+    """Whether somebody may ask for more than these records: roughly where a claim of the visit pends.
+
+    A lesion of trunk, arms or legs needs all the facts that an indication asks for; another lesion's biopsy
+    or pathology needs its site; without records anything may be missing.
+    """
+    if records is None:
+        return True
+    said = {entry["lesion"]: entry for entry in records.get("lesions") or ()}
+    if not all(name in said for name in others):
+        return True
+    entries = [said.get(lesion.name, {}) for lesion in visit.lesions if lesion.site.first_stage == "17313"]
+    return any(entry.get(fact) is None for entry in entries for fact in WANTED)
+
+
+def _entry(lesion: Lesion, conflicting: bool) -> Facts:
+    return {
         "lesion": lesion.name,
         "site": _another_site(lesion) if conflicting else lesion.site.site,
         "laterality": _laterality(lesion),
@@ -45,7 +79,6 @@ def _entry(lesion: Lesion, conflicting: bool, mix: Mix, draw: Draw) -> Facts:
         "direct_involvement": [lesion.deep] if lesion.deep else [],
         "stages": [{"blocks": blocks} for blocks in lesion.blocks],
     }
-    return _with_gaps(facts, mix, draw)
 
 
 def _with_gaps(facts: Facts, mix: Mix, draw: Draw) -> Facts:
