@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.corpus import validator
-from worker.adjudication import Reference, adjudicate_alone, decode, encode, rule
+from worker.adjudication import Reference, adjudicate_alone, decode, encode
 from worker.adjudication.claim import SUBMITTED, Claim, Event
 from worker.adjudication.day import decide_day
-from worker.adjudication.decide import Ruled
 from worker.adjudication.enrich import enrich
+from worker.adjudication.member import rule_alone
 from worker.adjudication.result import LineDecision, Result
 from worker.adjudication.service import Rank, Service
 from worker.devkit.generator import events as generated_events
@@ -146,10 +146,10 @@ def lines_of(result: Result) -> dict[int, bytes]:
     return {line["line"]: orjson.dumps([line, needed.get(line["line"])]) for line in published["lines"]}
 
 
-def ruled(data: Json) -> list[Service]:
-    answer = rule(decoded(value_of(data)), reference(), traced=True)
-    assert isinstance(answer, Ruled)
-    return answer.services
+def ruled(data: Json, *, traced: bool = True) -> list[Service]:
+    claim = decoded(value_of(data)).data
+    assert isinstance(claim, Claim)
+    return rule_alone(claim, reference(), traced=traced).services
 
 
 # --- the contract of a result ---
@@ -247,13 +247,8 @@ def test_a_reference_that_has_decided_nothing_yet_decides_the_same_bytes(data: J
 @EXAMPLES
 @given(claims())
 def test_tracing_changes_no_decision(data: Json) -> None:
-    event = decoded(value_of(data))
-    plain, traced = (rule(event, reference(), traced=traced) for traced in (False, True))
-    assert isinstance(plain, Ruled)
-    assert isinstance(traced, Ruled)
-    assert [(one.status, one.units) for one in plain.services] == [
-        (one.status, one.units) for one in traced.services
-    ]
+    plain, traced = (ruled(data, traced=traced) for traced in (False, True))
+    assert [(one.status, one.units) for one in plain] == [(one.status, one.units) for one in traced]
 
 
 @settings(EXAMPLES, max_examples=3)
@@ -270,7 +265,7 @@ def test_another_process_with_another_hash_seed_decides_the_same_bytes(batch: li
 def _adjudicated_elsewhere(values: bytes, hash_seed: str) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMS_")}
     environment |= {"PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-m", "worker", "adjudicate", "-"]
+    command = [sys.executable, "-m", "worker", "adjudicate", "-", "--stateless"]
     done = run(command, input=values, stdout=PIPE, env=environment, check=True)  # noqa: S603  our own command
     return done.stdout
 
