@@ -8,19 +8,28 @@ import os
 import pty
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 import pytest
+from cyclopts import ValidationError as InvalidOption
+from pydantic import ValidationError as InvalidSetting
 
+from tests.adjudication import historykit
+from tests.adjudication.historykit import claim, documentation, expiry, void
+from worker.adjudication import Rejected, adjudicate_alone, decode, encode
+from worker.adjudication import adjudicate as adjudicate_event
+from worker.adjudication.claim import DOCUMENTED, EXPIRED, SUBMITTED, VOIDED, Claim
 from worker.adjudication.decode import MAX_VALUE_BYTES
+from worker.cli import app
 from worker.commands.adjudicate import LONG_FILE_BYTES
-from worker.devkit.generator import events
+from worker.devkit.generator import events, histories
 from worker.policies import catalog as policies
+from worker.settings import Settings, variable
 
 MARKER = "ZQ-PRIVATE-ZQ"
 """A value that no message may quote."""
@@ -33,14 +42,19 @@ ENVIRONMENT |= {"TERM": "xterm-256color"}
 
 
 def start(
-    *arguments: str | Path, stdin: int | None = PIPE, stdout: int | None = PIPE, stderr: int | None = PIPE
+    *arguments: str | Path,
+    stdin: int | None = PIPE,
+    stdout: int | None = PIPE,
+    stderr: int | None = PIPE,
+    variables: Mapping[str, str] = {},
 ) -> Popen[bytes]:
     command = [sys.executable, "-m", "worker", "adjudicate", *map(str, arguments)]
-    return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=ENVIRONMENT)  # noqa: S603  our own command
+    environment = ENVIRONMENT | dict(variables)
+    return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment)  # noqa: S603  our own command
 
 
-def adjudicate(*arguments: str | Path, stdin: bytes = b"") -> CompletedProcess[bytes]:
-    with start(*arguments) as process:
+def adjudicate(*arguments: str | Path, stdin: bytes = b"", **variables: str) -> CompletedProcess[bytes]:
+    with start(*arguments, variables=variables) as process:
         results, told = process.communicate(stdin)
     return CompletedProcess(process.args, process.returncode, results, told)
 
@@ -93,26 +107,25 @@ def test_out_holds_what_standard_output_would_have_shown(good: Path, tmp_path: P
     assert sorted(tmp_path.iterdir()) == [good, out]
 
 
-def test_out_has_its_name_only_once_it_is_whole(good: Path, tmp_path: Path) -> None:
+def test_out_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "results.jsonl"
     out.write_bytes(b"of an earlier run\n")
     with start("-", "--out", out) as process:
         assert process.stdin is not None
-        for _ in range(MANY):
-            process.stdin.write(good.read_bytes())
+        process.stdin.write(lines(claims(MANY)))
         process.stdin.flush()
         assert out.read_bytes() == b"of an earlier run\n"
         process.stdin.close()
         assert process.wait() == 0
-    assert len(out.read_bytes().splitlines()) == MANY * len(claims())
+    assert len(out.read_bytes().splitlines()) == MANY
 
 
-def test_a_run_that_is_killed_leaves_what_was_there(good: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_leaves_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "results.jsonl"
     out.write_bytes(b"of an earlier run\n")
     with start("-", "--out", out) as process:
         assert process.stdin is not None
-        process.stdin.write(good.read_bytes() * MANY)  # more than a pipe holds: it is at work
+        process.stdin.write(lines(claims(MANY)))  # more than a pipe holds: it is at work
         process.stdin.flush()
         process.kill()
     assert out.read_bytes() == b"of an earlier run\n"
@@ -293,8 +306,9 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("long") / "long.jsonl"
-    batch = lines(claims(100))
-    file.write_bytes(batch * (LONG_FILE_BYTES // len(batch) + 1))
+    least = min(map(len, claims(100)))
+    file.write_bytes(lines(claims(LONG_FILE_BYTES // least)))
+    assert file.stat().st_size >= LONG_FILE_BYTES
     return file
 
 
@@ -327,3 +341,273 @@ def test_a_person_who_watches_a_long_file_sees_a_bar_and_the_results_do_not(
 
 def test_a_short_file_draws_nothing(good: Path, tmp_path: Path) -> None:
     assert _watched(good, tmp_path / "out.jsonl") == b""
+
+
+# --- the members of a file ---
+
+Json: TypeAlias = dict[str, Any]
+
+
+def event(data: Json, id_: str) -> bytes:
+    """The event of this data as a line of a file; its type follows from its fields."""
+    type_ = (
+        SUBMITTED if "lines" in data
+        else DOCUMENTED if "documentation" in data
+        else EXPIRED if "expired_date" in data
+        else VOIDED
+    )  # fmt: skip
+    return orjson.dumps({"specversion": "1.0", "id": id_, "source": "/tests", "type": type_, "data": data})
+
+
+def file_of(*data: Json) -> bytes:
+    """Events of these data, in order, with ids of their own."""
+    return lines([event(one, f"evt-{number}") for number, one in enumerate(data, start=1)])
+
+
+def said(results: bytes) -> list[tuple[str, int, str]]:
+    """Claim, revision and outcome of each result."""
+    return [
+        (one["claim_id"], one["revision"], one["outcome"]) for one in map(json.loads, results.splitlines())
+    ]
+
+
+class Folded(NamedTuple):
+    """What the pure function makes of a file's lines, each with what those of its member before it left."""
+
+    results: bytes
+    rejected: list[tuple[int, str]]
+    histories: dict[str, bytes]
+
+
+def folded(values: Iterable[bytes]) -> Folded:
+    results: list[bytes] = []
+    rejected: list[tuple[int, str]] = []
+    held: dict[str, bytes] = {}
+    for number, value in enumerate(values, start=1):
+        decoded = decode(value)
+        assert not isinstance(decoded, Rejected)
+        member_id = decoded.data.member_id
+        answer = adjudicate_event(decoded, held.get(member_id), historykit.reference())
+        if isinstance(answer, Rejected):
+            rejected.append((number, answer.reason))
+            continue
+        results += map(encode, answer.results)
+        if answer.history is not None:
+            held[member_id] = answer.history
+    return Folded(lines(results), rejected, held)
+
+
+@cache
+def mingled() -> list[bytes]:
+    """Events of members who have many claims, strays among them."""
+    return [orjson.dumps(one) for one in histories(1500, seed=17, members=300, strays=True)]
+
+
+def test_a_file_comes_to_what_the_pure_function_makes_of_each_members_events(tmp_path: Path) -> None:
+    dead, held = tmp_path / "dead.jsonl", tmp_path / "held.jsonl"
+    ran = adjudicate("-", "--dead-letters", dead, "--histories", held, stdin=lines(mingled()))
+    expected = folded(mingled())
+    assert (ran.returncode, ran.stderr) == (1, b"")
+    assert ran.stdout == expected.results
+    letters = map(json.loads, dead.read_bytes().splitlines())
+    assert [(letter["line"], letter["reason"]) for letter in letters] == expected.rejected
+    assert read_histories(held) == expected.histories
+    revisions = {revision for _, revision, _ in said(ran.stdout)}
+    assert max(revisions) > 2  # members' claims have met
+    assert {reason for _, reason in expected.rejected} == {"unknown_claim", "id_conflict", "contract"}
+
+
+def read_histories(file: Path) -> dict[str, bytes]:
+    """The histories of a file by member; each line is as it says, and the members are in order."""
+    found = {}
+    for line in map(json.loads, file.read_bytes().splitlines()):
+        assert list(line) == ["member_id", "bytes", "state_base64"]
+        found[line["member_id"]] = base64.b64decode(line["state_base64"], validate=True)
+        assert line["bytes"] == len(found[line["member_id"]])
+    assert list(found) == sorted(found)
+    return found
+
+
+def test_neither_the_process_nor_its_hash_seed_changes_a_byte(tmp_path: Path) -> None:
+    runs = []
+    for seed in ("1", "2"):
+        held = tmp_path / seed
+        ran = adjudicate("-", "--histories", held, stdin=lines(mingled()), PYTHONHASHSEED=seed)
+        runs.append((ran.stdout, ran.stderr, held.read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_members_do_not_see_each_other() -> None:
+    by_member: dict[str, list[bytes]] = {}
+    for value in mingled():
+        by_member.setdefault(orjson.loads(value)["data"]["member_id"], []).append(value)
+    one_after_the_other = [value for theirs in by_member.values() for value in theirs]
+    together = adjudicate("-", stdin=lines(mingled())).stdout
+    apart = adjudicate("-", stdin=lines(one_after_the_other)).stdout
+    assert together != apart
+    assert sorted(together.splitlines()) == sorted(apart.splitlines())
+
+
+def test_stateless_judges_each_claim_as_if_there_were_no_other() -> None:
+    ran = adjudicate("-", "--stateless", stdin=lines(mingled()))
+    results, refused = [], []
+    for number, value in enumerate(mingled(), start=1):
+        decoded = decode(value)
+        assert not isinstance(decoded, Rejected)
+        answer = adjudicate_alone(decoded, historykit.reference())
+        is_claim = isinstance(decoded.data, Claim) and decoded.data.frequency_code == "1"
+        assert isinstance(answer, Rejected) != is_claim
+        if isinstance(answer, Rejected):
+            refused.append(f"line {number}: unknown_claim at {answer.path}: {answer.message}")
+        else:
+            results.append(encode(answer))
+    assert ran.stdout == lines(results)
+    assert ran.stderr.decode().splitlines() == refused
+
+
+def test_a_members_first_claim_has_the_same_bytes_with_history_and_without() -> None:
+    values = claims(MANY)
+    members = [orjson.loads(value)["data"]["member_id"] for value in values]
+    with_history = adjudicate("-", stdin=lines(values)).stdout.splitlines()
+    without = adjudicate("-", "--stateless", stdin=lines(values)).stdout.splitlines()
+    seen: set[str] = set()
+    for member, one, other in zip(members, with_history, without, strict=True):
+        assert (one == other) == (member not in seen)
+        seen.add(member)
+    assert len(seen) < len(members)
+
+
+MOHS, PATHOLOGY = claim("M", "17311 @A"), claim("P", "88305", received="2026-05-01")
+AGAIN = claim("M2", "17311 @A", "12032", frequency="7", original="M")
+
+STORIES: list[tuple[str, list[Json], list[tuple[str, int, str]]]] = [
+    ("an event's own claim, then another that it changes", [PATHOLOGY, MOHS],
+     [("P", 1, "pay"), ("M", 1, "pay"), ("P", 2, "deny")]),
+    ("an own claim, one that it closes, one that it changes", [PATHOLOGY, MOHS, AGAIN],
+     [("P", 1, "pay"), ("M", 1, "pay"), ("P", 2, "deny"),
+      ("M2", 1, "pay"), ("M", 2, "void"), ("P", 3, "deny")]),
+    ("a void, then what it had displaced", [MOHS, PATHOLOGY, void("M")],
+     [("M", 1, "pay"), ("P", 1, "deny"), ("M", 2, "void"), ("P", 2, "pay")]),
+    ("others in the order of their place", [
+        claim("C", "88305", received="2026-05-03"), claim("B", "88305 x2", received="2026-05-02"),
+        claim("A", "88305 x3", received="2026-05-02"), MOHS],
+     [("C", 1, "pay"), ("B", 1, "pay"), ("A", 1, "pay"), ("M", 1, "pay"), ("A", 2, "deny"), ("B", 2, "deny"),
+      ("C", 2, "deny")]),
+    ("records that change nothing say nothing", [MOHS, documentation("M", "2026-06-01", undecided="A")],
+     [("M", 1, "pay")]),
+    ("an expiry where nothing was awaited says nothing", [MOHS, expiry("M")], [("M", 1, "pay")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "expected"), [pytest.param(t, e, id=i) for i, t, e in STORIES])
+def test_results_come_out_in_the_order_in_which_the_events_bring_them_about(
+    told: list[Json], expected: list[tuple[str, int, str]]
+) -> None:
+    ran = adjudicate("-", stdin=file_of(*told))
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert said(ran.stdout) == expected
+
+
+def test_a_file_told_twice_says_nothing_the_second_time() -> None:
+    values = [orjson.dumps(one) for one in histories(600, seed=17, members=100)]
+    for_good = "--history-look-back-days=36500"
+    once, twice = (adjudicate("-", for_good, stdin=lines(values) * times) for times in (1, 2))
+    assert once.stdout
+    assert (twice.returncode, twice.stdout, twice.stderr) == (0, once.stdout, b"")
+
+
+# --- how much is held ---
+
+APART = 37
+"""Days between the services of two claims."""
+EARLY, LATE = claim("E", "17311"), claim("L", "17311 on 2026-06-04")
+LONG = claim("L", *["11980"] * 26)
+SHORT = claim("S", *["11980"] * 25)
+
+
+class Room(NamedTuple):
+    """A limit with a value at which the events fit and one at which they do not, and their outcomes."""
+
+    field: str
+    told: list[Json]
+    enough: int
+    roomy: list[str]
+    little: int
+    tight: list[str]
+
+
+ROOMS = [
+    Room("history_look_back_days", [EARLY, LATE, void("E")],
+         APART, ["pay", "pay", "void"], APART - 1, ["pay", "pay"]),
+    Room("history_max_bytes", [LONG], 4096, ["out_of_scope"], 1024, ["pend"]),
+    Room("history_max_day_lines", [SHORT, LONG],
+         51, ["out_of_scope", "out_of_scope"], 50, ["out_of_scope", "pend", "pend"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["option", "variable", "option over variable"])
+@pytest.mark.parametrize("room", [pytest.param(room, id=room.field) for room in ROOMS])
+def test_options_and_variables_say_how_much_is_held(by: str, room: Room) -> None:
+    assert outcomes(room, by, room.enough) == room.roomy
+    assert outcomes(room, by, room.little) == room.tight
+
+
+@pytest.mark.parametrize("room", [pytest.param(room, id=room.field) for room in ROOMS])
+def test_an_empty_variable_is_as_good_as_none(room: Room) -> None:
+    ran = adjudicate("-", stdin=file_of(*room.told), **{variable(room.field): ""})
+    assert [outcome for _, _, outcome in said(ran.stdout)] == room.roomy
+
+
+def outcomes(room: Room, by: str, value: int) -> list[str]:
+    option, name = f"--{room.field.replace('_', '-')}={value}", variable(room.field)
+    options = [option] if "option" in by else []
+    variables = {"option": {}, "variable": {name: str(value)}, "option over variable": {name: "no number"}}[
+        by
+    ]
+    ran = adjudicate("-", *options, stdin=file_of(*room.told), **variables)
+    return [outcome for _, _, outcome in said(ran.stdout)]
+
+
+BOUNDS: list[tuple[str, list[int], list[int]]] = [
+    ("history_look_back_days", [1, 36_500], [0, 36_501]),
+    ("history_max_bytes", [1024], [1023]),
+    ("history_max_day_lines", [50, 100_000], [49, 100_001]),
+]
+"""Setting, values at its bounds, and values beyond them."""
+
+
+@pytest.mark.parametrize("command", [["adjudicate", "-"], ["explain", "-", "--claim", "M"]])
+@pytest.mark.parametrize(("field", "within", "beyond"), [pytest.param(*row, id=row[0]) for row in BOUNDS])
+def test_options_have_the_bounds_and_defaults_of_the_workers_settings(
+    field: str, within: list[int], beyond: list[int], command: list[str]
+) -> None:
+    option = f"--{field.replace('_', '-')}"
+
+    def limits(*arguments: str) -> Any:
+        _, bound, _ = app.parse_args([*command, *arguments], exit_on_error=False, print_error=False)
+        bound.apply_defaults()
+        return bound.arguments["limits"]
+
+    assert getattr(limits(), field) == Settings.model_fields[field].default
+    for value in within:
+        assert getattr(limits(option, str(value)), field) == value
+        assert getattr(Settings.model_validate({field: value}), field) == value
+    for value in beyond:
+        with pytest.raises(InvalidOption):
+            limits(option, str(value))
+        with pytest.raises(InvalidSetting):
+            Settings.model_validate({field: value})
+
+
+def test_without_history_there_are_no_histories_to_write(good: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    ran = adjudicate(good, "--stateless", "--histories", held)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"--histories" in ran.stderr
+    assert b"--stateless" in ran.stderr
+    assert not held.exists()
+
+
+def test_help_says_that_histories_are_private() -> None:
+    told = adjudicate("--help").stdout.decode()
+    assert re.search(r"--histories[^-]+PHI", told)

@@ -23,12 +23,12 @@ from worker.devkit.generator import events
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MMS_")}
 EARLIER = b"of an earlier run\n"
 MANY = 2000
-"""Copies of the events that no pipe holds: a process that has read half of them is at work."""
+"""Events that no pipe holds, and results that no pipe holds: a process that has read half is at work."""
 
 
 @cache
-def claims() -> bytes:
-    return b"".join(orjson.dumps(event) + b"\n" for event in events(3, seed=11))
+def claims(count: int = 3) -> bytes:
+    return b"".join(orjson.dumps(event) + b"\n" for event in events(count, seed=11))
 
 
 CLAIM_IDS = [orjson.loads(claim)["data"]["claim_id"] for claim in claims().splitlines()]
@@ -70,6 +70,9 @@ SAME_FILE: list[tuple[str, list[str]]] = [
     ("one new file for both outputs", ["in.jsonl", "--out", "new", "--dead-letters", "./new"]),
     ("one old file for both outputs", ["in.jsonl", "--out", "old", "--dead-letters", "link-to-old"]),
     ("one missing file for both outputs", ["in.jsonl", "--out", "dangling", "--dead-letters", "new"]),
+    ("histories over the input", ["symbolic", "--histories", "in.jsonl"]),
+    ("one file for results and histories", ["in.jsonl", "--out", "old", "--histories", "link-to-old"]),
+    ("one file for dead letters and histories", ["in.jsonl", "--dead-letters", "new", "--histories", "new"]),
 ]
 
 
@@ -118,7 +121,8 @@ def test_a_redirected_file_at_two_ends_is_refused(line: str, linked: Path) -> No
 
 
 def test_one_device_may_be_at_all_ends() -> None:
-    ran = run("adjudicate", "/dev/null", "--out", "/dev/null", "--dead-letters", "/dev/null")
+    outputs = [f"--{name}=/dev/null" for name in ("out", "dead-letters", "histories")]
+    ran = run("adjudicate", "/dev/null", *outputs)
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
@@ -169,12 +173,13 @@ def test_a_file_that_is_standard_output_already_is_appended_to_as_it_is(good: Pa
 def at_work(tmp_path: Path) -> Iterator[Popen[bytes]]:
     """A run that has written results and dead letters, and waits for more lines."""
     (tmp_path / "out").write_bytes(EARLIER)
-    arguments = command("adjudicate", "-", "--out", tmp_path / "out", "--dead-letters", tmp_path / "dead")
+    outputs = [f"--{name}={tmp_path / name}" for name in ("out", "dead-letters", "histories")]
+    arguments = command("adjudicate", "-", *outputs)
     with Popen(arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=ENVIRONMENT) as process:  # noqa: S603  our own command
         assert process.stdin is not None
-        process.stdin.write((claims() + b"[]\n") * MANY)
+        process.stdin.write(claims(MANY).replace(b"\n", b"\n[]\n"))
         process.stdin.flush()
-        assert len(list(tmp_path.iterdir())) == 3
+        assert len(list(tmp_path.iterdir())) == 4
         yield process
         process.kill()
 
@@ -192,7 +197,7 @@ def test_a_run_that_is_told_to_stop_leaves_what_was_there_and_nothing_else(
 
 def test_a_run_that_is_told_to_stop_waits_for_no_reader(tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
-    many.write_bytes(claims() * MANY)
+    many.write_bytes(claims(MANY))
     with Popen(command("adjudicate", many), stdout=PIPE, env=ENVIRONMENT) as process:  # noqa: S603  our own command
         assert process.stdout is not None
         assert process.stdout.read(1)  # it is at work, and more follows than the pipe holds
@@ -204,7 +209,7 @@ def test_a_full_disk_leaves_what_was_there(good: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_bytes(EARLIER)
     ran = subprocess.run(  # noqa: S603  our own command
-        command("adjudicate", good, "--out", out, "--dead-letters", tmp_path / "dead"),
+        command("adjudicate", good, "--out", out, "--histories", tmp_path / "held"),
         capture_output=True, env=ENVIRONMENT, check=False, preexec_fn=_no_file_may_grow,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (2, f"mms-worker: {out}: File too large\n".encode())
@@ -221,6 +226,8 @@ NAMED: list[tuple[str, str, str]] = [
      "standard output: No space left on device"),
     ("full device", "worker adjudicate {good} --out /dev/full", "/dev/full: No space left on device"),
     ("full device for dead letters", "echo [] | worker adjudicate - --dead-letters /dev/full",
+     "/dev/full: No space left on device"),
+    ("full device for histories", "worker adjudicate {good} --out {tmp}/out --histories /dev/full",
      "/dev/full: No space left on device"),
     ("closed standard output", "worker adjudicate {good} >&-",
      "standard output: it is closed; redirect it to a file"),
@@ -250,6 +257,7 @@ def test_an_error_is_one_line_that_names_what_the_user_gave(
     ran = shell(line.format(**places))
     assert (ran.returncode, ran.stdout) == (2, b"")
     assert ran.stderr.decode() == f"mms-worker: {told.format(**places)}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["circle", "in.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["adjudicate", "explain --claim CLM-1"])

@@ -41,18 +41,20 @@ def rule_alone(claim: Claim, reference: Reference, *, traced: bool = False) -> R
 
     ``traced`` keeps also the rules that a line passed and no result shows.
     """
-    alone = _Present(claim, Rank(claim.received_date, claim.claim_id), is_expired=False)
-    days = dict.fromkeys([line.service_date for line in claim.lines])
-    in_force = [(reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)) for day in days]
-    services: list[Service] = []
-    for day in days:
-        drawn = _drawn((alone,), day, reference, traced=traced)
-        services += drawn
-        decide_day(drawn, day)  # which puts them into the order of competition
-    if len(days) > 1:
-        position = {line.line: place for place, line in enumerate(claim.lines)}
-        services.sort(key=lambda service: position[service.line.line])
-    return Ruled(claim, services, in_force)
+    rank = Rank(claim.received_date, claim.claim_id)
+    in_force: dict[date, tuple[Rulebook, Tables]] = {}
+    services = []
+    for line in claim.lines:
+        day = line.service_date
+        found = in_force.get(day)
+        if found is None:
+            found = in_force[day] = (reference.rulebook(claim.payer_id, day), reference.code_sets.on(day))
+        service = enrich(claim, line, rank, *found)
+        service.traced = traced
+        services.append(service)
+    for day in in_force:
+        decide_day([service for service in services if service.line.service_date == day], day)
+    return Ruled(claim, services, list(in_force.values()))
 
 
 class Member:

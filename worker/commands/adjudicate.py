@@ -5,20 +5,31 @@ from __future__ import annotations
 import gc
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import orjson
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+from cyclopts.validators import mutually_exclusive
 
-from worker.adjudication import Reference, Rejected, adjudicate, decode, encode
+from worker.adjudication import Reference, Rejected, Result, adjudicate_alone, decode, encode
+from worker.adjudication.claim import Event
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.commands.ending import unwinding
 from worker.commands.faults import FileError, exit_for, tell
-from worker.commands.loading import CodesDir, EventsFile, Payers, PoliciesDir, reference_or_exit
+from worker.commands.folding import Members
+from worker.commands.loading import (
+    SHIPPED,
+    USUAL_LIMITS,
+    EventsFile,
+    HistoryLimits,
+    ReferenceFiles,
+    reference_or_exit,
+)
 from worker.commands.reading import Source, reading
 from worker.commands.writing import Sink, refuse_shared_files, standard_output, writing
 
@@ -28,66 +39,126 @@ BATCH = 32
 LONG_FILE_BYTES = 4 << 20
 """From this size a watching person gets a progress bar."""
 
+Decide: TypeAlias = Callable[[Event], Sequence[Result] | Rejected]
+"""How an event is decided: with its member's history, or by itself."""
+
 Rejection: TypeAlias = tuple[int, Iterable[bytes], Rejected]
 """A rejected line: its number from 1, its bytes in pieces, and why."""
 
 TOO_LONG = Rejected("too_large", "$", f"the value has more than {MAX_VALUE_BYTES} bytes")
+
+WITH_OR_WITHOUT_HISTORY = Group(validator=mutually_exclusive)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Outputs:
+    """Where what comes out is written to."""
+
+    out: Annotated[Path | None, Parameter(help="Write results here, not to standard output.")] = None
+    dead_letters: Annotated[
+        Path | None, Parameter(help="Write rejected lines here, with their bytes, not to standard error.")
+    ] = None
+    histories: Annotated[
+        Path | None,
+        Parameter(
+            group=WITH_OR_WITHOUT_HISTORY,
+            help="Write what is held of each member in the end here, in base64. It holds claims: PHI.",
+        ),
+    ] = None
+
+    def refuse_shared(self, file: str) -> None:
+        """Raise ``FileError`` when two ends of the run, the input among them, are one file."""
+        refuse_shared_files(file, self.out, self.dead_letters)
+        refuse_shared_files(file, self.out, self.histories)
+        if self.dead_letters is not None:
+            refuse_shared_files(str(self.dead_letters), self.out, self.histories)
+
+
+STANDARD_STREAMS = Outputs()
 
 
 def adjudicate_file(
     file: EventsFile,
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="Write results here, not to standard output.")] = None,
-    dead_letters: Annotated[
-        Path | None, Parameter(help="Write rejected lines here, with their bytes, not to standard error.")
-    ] = None,
-    policies_dir: PoliciesDir = None,
-    codes_dir: CodesDir = None,
-    payers: Payers = None,
+    outputs: Outputs = STANDARD_STREAMS,
+    stateless: Annotated[
+        bool,
+        Parameter(
+            group=WITH_OR_WITHOUT_HISTORY,
+            negative="",
+            help="Judge each claim by itself; an event about an earlier claim is rejected.",
+        ),
+    ] = False,
+    limits: HistoryLimits = USUAL_LIMITS,
+    reference_files: ReferenceFiles = SHIPPED,
 ) -> None:
     """Adjudicate a file of claim events.
 
-    Reads one structured-mode CloudEvent a line and writes one result a line. A rejected line is told with
-    its number, reason and JSON path, and the rest is still adjudicated. Files that are written have their
-    names only once they are whole. Exit code 0 when all is well, 1 when lines were rejected, 2 when
-    something could not be read, written or decided by.
+    Reads one structured-mode CloudEvent a line and decides it with its member's earlier events in the file,
+    as the worker does with those of a topic. Writes the results, one a line: of the event's own claim first,
+    then of the member's other claims that it changes. A rejected line is told with its number, reason and
+    JSON path, and the rest is still adjudicated. Files that are written have their names only once they are
+    whole. Exit code 0 when all is well, 1 when lines were rejected, 2 when something could not be read,
+    written or decided by.
     """
     try:
         with unwinding():
-            refuse_shared_files(file, out, dead_letters)
-            reference = reference_or_exit(policies_dir, codes_dir, payers)
-            rejected = _adjudicate_lines(file, out, dead_letters, reference)
+            outputs.refuse_shared(file)
+            reference = reference_or_exit(reference_files)
+            members = None if stateless else Members(reference, limits.limits)
+            decide = _alone(reference) if members is None else _with_history(members)
+            rejected = _adjudicate_lines(file, outputs, decide, members)
     except FileError as error:
         exit_for(error)
     if rejected:
         sys.exit(1)
 
 
-def _adjudicate_lines(file: str, out: Path | None, dead_letters: Path | None, reference: Reference) -> int:
+def _alone(reference: Reference) -> Decide:
+    def decide(event: Event) -> Sequence[Result] | Rejected:
+        answer = adjudicate_alone(event, reference)
+        return answer if isinstance(answer, Rejected) else (answer,)
+
+    return decide
+
+
+def _with_history(members: Members) -> Decide:
+    def decide(event: Event) -> Sequence[Result] | Rejected:
+        answer = members.adjudicate(event)
+        return answer if isinstance(answer, Rejected) else answer.results
+
+    return decide
+
+
+def _adjudicate_lines(file: str, outputs: Outputs, decide: Decide, members: Members | None) -> int:
     """Decide all lines of the file; how many were rejected."""
     gc.freeze()  # the reference data lives as long as the process; the collector need not look at it again,
     gc.set_threshold(100_000, 20, 20)  # and what a claim allocates is freed without its help
     rejected = 0
     with ExitStack() as stack:
         source = stack.enter_context(reading(file))
-        results = stack.enter_context(writing(out)) if out else standard_output()
-        letters = stack.enter_context(writing(dead_letters)) if dead_letters else None
+        results = stack.enter_context(writing(outputs.out)) if outputs.out else standard_output()
+        letters = stack.enter_context(writing(outputs.dead_letters)) if outputs.dead_letters else None
+        histories = stack.enter_context(writing(outputs.histories)) if outputs.histories else None
         advance = stack.enter_context(_progress(source))
-        for number, pieces, rejection in _decide(source, results, reference, advance):
+        for number, pieces, rejection in _decide(source, results, decide, advance):
             rejected += 1
             if letters is None:
                 tell(f"line {number}: {rejection.reason} at {rejection.path}: {rejection.message}")
             else:
                 _write_letter(letters, number, pieces, rejection)
-        results.flush()  # before any file is given its name: both are whole, or neither is there
-        if letters is not None:
-            letters.flush()
+        if histories is not None and members is not None:
+            _write_histories(histories, members)
+        for sink in (results, letters, histories):  # before any file has its name: all are whole, or none
+            if sink is not None:
+                sink.flush()
     return rejected
 
 
 def _decide(
-    source: Source, results: Sink, reference: Reference, advance: Callable[[], None]
+    source: Source, results: Sink, decide: Decide, advance: Callable[[], None]
 ) -> Iterator[Rejection]:
     """Write the results, a batch at a time, and yield the rejected lines."""
     for lines in source.batches(BATCH):
@@ -97,16 +168,20 @@ def _decide(
             continue
         # Step by step over a small batch, not line by line: each step then finds its code and data in cache.
         events = [decode(line.rstrip(b"\r\n")) for _, line in lines]
-        answers = [one if isinstance(one, Rejected) else adjudicate(one, reference) for one in events]
-        encoded = [encode(one) for one in answers if not isinstance(one, Rejected)]
-        rejected = len(encoded) < len(lines)
+        answers = [one if isinstance(one, Rejected) else decide(one) for one in events]
+        encoded = [encode(result) for one in answers if not isinstance(one, Rejected) for result in one]
         encoded.append(b"")  # ends the last line
         results.write(b"\n".join(encoded))
-        if rejected:
-            for (number, line), answer in zip(lines, answers, strict=True):
-                if isinstance(answer, Rejected) and line.strip():
-                    yield number, [line], answer
+        for (number, line), answer in zip(lines, answers, strict=True):
+            if isinstance(answer, Rejected) and line.strip():
+                yield number, [line], answer
         advance()
+
+
+def _write_histories(histories: Sink, members: Members) -> None:
+    for member_id, state in members:
+        told = {"member_id": member_id, "bytes": len(state), "state_base64": b64encode(state).decode()}
+        histories.write(orjson.dumps(told) + b"\n")
 
 
 def _write_letter(letters: Sink, number: int, pieces: Iterable[bytes], rejection: Rejected) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from io import TextIOWrapper
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Annotated, Any
 
@@ -13,14 +13,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from worker.adjudication import Reference, Rejected, Result, Ruled, adjudicate, decode, encode, rule
+from worker.adjudication import encode
 from worker.adjudication.claim import Claim
 from worker.adjudication.finding import Finding
+from worker.adjudication.history import Standing
+from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Service
-from worker.commands.console import Output
+from worker.commands.case import READJUDICATED, Case, Found, find_cases
+from worker.commands.console import literal, screen
 from worker.commands.faults import FileError, exit_for, naming, tell
-from worker.commands.loading import CodesDir, EventsFile, Payers, PoliciesDir, reference_or_exit
-from worker.commands.reading import reading
+from worker.commands.loading import (
+    SHIPPED,
+    USUAL_LIMITS,
+    EventsFile,
+    HistoryLimits,
+    ReferenceFiles,
+    reference_or_exit,
+)
 from worker.commands.writing import standard_output
 
 STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
@@ -34,145 +43,172 @@ def explain(
     *,
     claim: Annotated[str, Parameter(help="The claim to explain.")],
     json: Annotated[bool, Parameter(help="Print the result and its trace as JSON.", negative="")] = False,
-    policies_dir: PoliciesDir = None,
-    codes_dir: CodesDir = None,
-    payers: Payers = None,
+    limits: HistoryLimits = USUAL_LIMITS,
+    reference_files: ReferenceFiles = SHIPPED,
 ) -> None:
     """Explain a claim: every rule that was asked, its word, its source, and what is missing.
 
-    An event of the claim that is rejected is told on standard error. Exit code 1 when the file has no event
-    of the claim that could be adjudicated, 2 when something could not be read, written or decided by.
+    It is shown as it stands after all events of the file, decided with the member's other claims, and which
+    event its last result comes from. An event of the claim that is rejected is told on standard error. Exit
+    code 1 when the file has no event of the claim that could be adjudicated, 2 when something could not be
+    read, written or decided by.
     """
     try:
         out = standard_output()
-        reference = reference_or_exit(policies_dir, codes_dir, payers)
-        rulings, unread = _rulings_on(file, claim, reference)
+        found = find_cases(file, claim, reference_or_exit(reference_files), limits.limits)
         with naming(out.name):
-            for ruled in rulings:
+            for case in found.cases:
                 if json:
-                    told = orjson.dumps(trace(ruled, reference), option=orjson.OPT_INDENT_2)
+                    told = orjson.dumps(trace(case), option=orjson.OPT_INDENT_2)
                     out.write(told + b"\n")  # UTF-8 whatever the terminal's encoding: it is JSON
                 else:
-                    render(ruled, reference, _screen())
+                    render(case, screen())
             out.flush()
-        if not rulings:
-            left_out = f" (lines left out that cannot be read: {unread})" if unread else ""
-            tell(f"mms-worker: {file}: no event of that claim could be adjudicated{left_out}")
+        if not found.cases:
+            tell(_nothing(file, found))
     except FileError as error:
         exit_for(error)
-    if not rulings:
+    if not found.cases:
         sys.exit(1)
 
 
-def _screen() -> Output:
-    """Standard output for people; what its encoding lacks is written as an escape."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    return Output()
+def _nothing(file: str, found: Found) -> str:
+    left_out = f" (lines left out that cannot be read: {found.unread})" if found.unread else ""
+    return f"mms-worker: {file}: no event of that claim could be adjudicated{left_out}"
 
 
-def _rulings_on(file: str, claim_id: str, reference: Reference) -> tuple[list[Ruled], int]:
-    """Every submission of the claim in the file, ruled on, and how many lines could be any claim's.
+def trace(case: Case) -> dict[str, Any]:
+    """The last result with, for every line, all that every rule said: what a result leaves out.
 
-    A submission that is rejected is told on standard error.
+    Beside them what became of the claim, and what the last result comes from. A claim that does not count
+    has no lines to trace; of one that is not held the trace is null.
     """
-    found, unread = [], 0
-    with reading(file) as source:
-        for number, line in chain.from_iterable(source.batches(1)):
-            event = decode(line.rstrip(b"\r\n"))
-            if isinstance(event, Rejected):
-                unread += bool(line.strip())
-            elif event.data.claim_id == claim_id:
-                ruled = rule(event, reference, traced=True)
-                if isinstance(ruled, Ruled):
-                    found.append(ruled)
-                else:
-                    tell(f"line {number}: {ruled.reason} at {ruled.path}: {ruled.message}")
-    return found, unread
-
-
-def trace(ruled: Ruled, reference: Reference) -> dict[str, Any]:
-    """The result with, for every line, all that every rule said: what a result leaves out."""
     return {
-        "result": orjson.loads(encode(_result(ruled, reference))),
-        "trace": [
-            {
-                "line": service.line.line,
-                "procedure": service.procedure,
-                "diagnosis": service.diagnosis or None,
-                "lesion": service.lesion,
-                "rulings": [
-                    {
-                        **orjson.loads(orjson.dumps(ruling.finding.encoded)),
-                        "effect": ruling.effect,
-                        "needed": ruling.needed,
-                    }
-                    for ruling in service.rulings
-                ],
-                "indications": [finding.encoded for finding in service.indications],
-            }
-            for service in ruled.services
-        ],
+        "result": orjson.loads(encode(case.result)),
+        "standing": case.held.standing.name.lower(),
+        "evicted": case.is_evicted,
+        "changed_by": {"claim": case.event.data.claim_id, "change": case.change},
+        "trace": None if case.is_untraceable else [_line_trace(one) for one in case.services],
     }
 
 
-def _result(ruled: Ruled, reference: Reference) -> Result:
-    result = adjudicate(ruled.event, reference)
-    if isinstance(result, Rejected):
-        raise TypeError("a claim that was ruled on has a result")
-    return result
+def _line_trace(service: Service) -> dict[str, Any]:
+    return {
+        "line": service.line.line,
+        "procedure": service.procedure,
+        "diagnosis": service.diagnosis or None,
+        "lesion": service.lesion,
+        "rulings": [
+            {
+                **orjson.loads(orjson.dumps(ruling.finding.encoded)),
+                "effect": ruling.effect,
+                "needed": ruling.needed,
+            }
+            for ruling in service.rulings
+        ],
+        "indications": [finding.encoded for finding in service.indications],
+    }
 
 
-def render(ruled: Ruled, reference: Reference, console: Console) -> None:
-    """Print the claim's decision and the trace of every line."""
-    result = _result(ruled, reference)
-    claim: Claim = ruled.claim
+def render(case: Case, console: Console) -> None:
+    """Print what became of the claim, what its last result comes from, and the trace of every line."""
+    result = case.result
     console.print()
     style = STYLES.get(result.outcome, "dim")
     console.print(
-        f"Claim [bold]{_literal(claim.claim_id)}[/]   [{style}]{result.outcome.upper()}[/]", highlight=False
+        f"Claim [bold]{literal(result.claim_id)}[/]   [{style}]{result.outcome.upper()}[/]", highlight=False
     )
-    used = ", ".join(f"{name} {version}" for name, version in result.basis.policies.items())
-    console.print(f"decided by {used}", style="dim", highlight=False)
-    for service, decision in zip(ruled.services, result.lines, strict=True):
-        codes = ", ".join(
-            "-".join((one.group, one.carc)) + "".join(f" {rarc}" for rarc in one.rarc)
-            for one in decision.adjustments
-        )
-        style = STYLES.get(decision.decision, "dim")
-        console.print()
-        console.print(
-            f"Line {decision.line}  [bold]{service.procedure}[/] {' '.join(service.line.modifiers)}"
-            f" x{service.line.units}  {service.line.service_date}"
-            f"  [{style}]{decision.decision}[/] {codes}",
-            highlight=False,
-        )
-        _render_rulings(service, console)
+    for told in _circumstances(case):
+        console.print(told, style="dim", highlight=False)
+    for number, decision in enumerate(result.lines):
+        service = case.services[number] if case.services else None
+        _render_line(decision, service, console)
     for one in result.documentation_needed:
-        lesion = f", lesion {_literal(one.lesion)}" if one.lesion else ""
+        lesion = f", lesion {literal(one.lesion)}" if one.lesion else ""
         facts = ", ".join(one.facts)
         console.print(f"\nLine {one.line}{lesion} could be settled by: [yellow]{facts}[/]", highlight=False)
 
 
-def _literal(id_: str) -> str:
-    """An id as it is, whatever it holds: no markup, and nothing that a terminal would obey."""
-    return escape("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in id_))
+def _circumstances(case: Case) -> list[str]:
+    """What a person needs to know before the lines: revision, cause, policies, and whether it counts."""
+    result, cause = case.result, case.result.cause
+    event = f"event {literal(cause.id)} of {literal(cause.source)}"
+    told = [f"revision {result.revision}, since {_occasion(case)} ({event})"]
+    if result.supersedes:
+        told.append(f"in the place of result {result.supersedes}")
+    if result.basis.policies:
+        used = ", ".join(f"{name} {version}" for name, version in result.basis.policies.items())
+        told.append(f"decided by {used}")
+    if case.is_untraceable:
+        told.append(
+            "It is not held, for want of room in the member's history, so that its trace cannot be shown."
+        )
+    elif case.is_evicted:
+        told.append("It is no longer held: the member's newest claims are too long after it.")
+    elif case.held.standing is Standing.SUPERSEDED and case.held.is_lost:
+        told.append("It does not count: another replacement of the same claim stands before it.")
+    elif case.held.standing is Standing.SUPERSEDED:
+        told.append("It does not count any more: a replacement has taken its place.")
+    return told
 
 
-def _render_rulings(service: Service, console: Console) -> None:
-    if not service.reviewed:
+def _occasion(case: Case) -> str:
+    """What the event that the last result comes from has done, in words."""
+    data = case.event.data
+    own = data.claim_id == case.result.claim_id
+    name = "it" if own else f"claim {literal(data.claim_id)}"
+    if isinstance(data, Claim) and case.change != "claim":
+        original = data.original_claim_id or ""
+        other = "it" if original == case.result.claim_id else f"claim {literal(original)}"
+        return f"{name} was submitted to {'replace' if case.change == 'replacement' else 'void'} {other}"
+    return {
+        "claim": f"{name} was submitted",
+        "void": f"{name} was made void",
+        "documentation": f"records of {name} were received",
+        "expiry": f"the time for records of {name} has run out",
+    }[case.change]
+
+
+def _render_line(decision: LineDecision, service: Service | None, console: Console) -> None:
+    """A line with all that was ruled on it; without a trace, with what its result says."""
+    codes = ", ".join(
+        "-".join((one.group, one.carc)) + "".join(f" {rarc}" for rarc in one.rarc)
+        for one in decision.adjustments
+    )
+    style = STYLES.get(decision.decision, "dim")
+    billed = ""
+    if service is not None:
+        modifiers = " ".join(service.line.modifiers)
+        billed = (
+            f"[bold]{service.procedure}[/] {modifiers} x{service.line.units}  {service.line.service_date}  "
+        )
+    console.print()
+    console.print(f"Line {decision.line}  {billed}[{style}]{decision.decision}[/] {codes}", highlight=False)
+    if service is None:
+        _render_findings(((finding, "") for finding in decision.findings), console)
+    elif service.reviewed:
+        changed = ((finding, "") for finding in decision.findings if finding.rule == READJUDICATED)
+        _render_findings(chain(_asked(service), changed), console)
+    else:
         console.print("  not under review: no policy speaks of it", style="dim")
-        return
+
+
+def _asked(service: Service) -> Iterator[tuple[Finding, str]]:
+    """Every finding on a line, with how far it is indented."""
+    for ruling in service.rulings:
+        yield ruling.finding, ""
+        if ruling.finding.rule == "necessity.indications":
+            yield from ((finding, "  ") for finding in service.indications)
+
+
+def _render_findings(findings: Iterable[tuple[Finding, str]], console: Console) -> None:
     table = Table(box=None, padding=(0, 1), show_header=False)
     table.add_column(width=1)
     table.add_column("rule", style="cyan", no_wrap=True)
     table.add_column("reason", ratio=1)
     marks = _marks(console.encoding)
-    for ruling in service.rulings:
-        _add_row(table, marks, ruling.finding)
-        if ruling.finding.rule == "necessity.indications":
-            for finding in service.indications:
-                _add_row(table, marks, finding, indent="  ")
+    for finding, indent in findings:
+        _add_row(table, marks, finding, indent)
     console.print(table)
 
 
@@ -185,10 +221,10 @@ def _marks(encoding: str) -> dict[str, str]:
     return MARKS
 
 
-def _add_row(table: Table, marks: dict[str, str], finding: Finding, indent: str = "") -> None:
+def _add_row(table: Table, marks: dict[str, str], finding: Finding, indent: str) -> None:
     seen = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in finding.evidence.items()]
     source = f"{finding.policy} {finding.version}, {finding.citation}"
-    told = f"{escape(finding.reason)} [dim]({_literal('; '.join((*seen, source)))})[/]"
+    told = f"{escape(finding.reason)} [dim]({literal('; '.join((*seen, source)))})[/]"
     table.add_row(marks[finding.verdict], indent + finding.rule, told)
 
 
