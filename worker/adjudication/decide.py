@@ -173,13 +173,17 @@ def _in_order(folded: Folded, own: str) -> tuple[str, ...]:
 
 def _marks(said: _Said) -> bytes:
     """What a history keeps of a decision: a letter and a digest a line, over all that was said of it."""
-    facts = {one.line: orjson.dumps([one.lesion, one.facts]) for one in said.needed}
-    return b"".join(
-        [
-            LETTERS[line.decision] + blake2b(line.json + facts.get(line.line, b""), digest_size=8).digest()
-            for line in said.lines
-        ]
-    )
+    needed = {one.line: one for one in said.needed}
+    return b"".join([LETTERS[line.decision] + _digest(line, needed.get(line.line)) for line in said.lines])
+
+
+def _digest(line: LineDecision, needed: Needed | None) -> bytes:
+    content = [finding.json for finding in line.findings]
+    if line.adjustments or needed is not None:
+        codes = [(one.group, one.carc, one.rarc) for one in line.adjustments]
+        asked = None if needed is None else (needed.lesion, needed.facts)
+        content.append(orjson.dumps((line.units_allowed, codes, asked)))
+    return blake2b(b"".join(content), digest_size=MARK_BYTES - 1).digest()
 
 
 def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Event) -> _Said:
@@ -192,7 +196,7 @@ def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Ev
         if former[at] != marks[at]:
             text = service.book.text("history.readjudicated")
             finding = find("history.readjudicated", text, "satisfied", evidence, reason)
-            lines.append(line.with_finding(finding))
+            lines.append(replace(line, findings=(*line.findings, finding)))
         else:
             lines.append(line)
     return said._replace(lines=tuple(lines))

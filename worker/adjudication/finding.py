@@ -18,8 +18,8 @@ Evidence: TypeAlias = tuple[tuple[str, object], ...]
 class Finding(Struct, frozen=True):
     """One rule's word on one line, as the contract publishes it.
 
-    ``reason`` is one plain sentence in the project's own words; ``encoded`` is the finding's JSON as a
-    fragment for the encoder, made once because most findings recur.
+    ``reason`` is one plain sentence in the project's own words; ``json`` is its encoding, made once because
+    most findings recur, and ``encoded`` the same for the encoder.
     """
 
     rule: str
@@ -29,6 +29,7 @@ class Finding(Struct, frozen=True):
     citation: str
     evidence: Mapping[str, object]
     reason: str
+    json: bytes
     encoded: orjson.Fragment
 
 
@@ -55,7 +56,7 @@ class RuleText(NamedTuple):
 def find(rule: str, text: RuleText, verdict: Verdict, evidence: Evidence, reason: str) -> Finding:
     """Make a finding, its JSON included (keys in the contract's order)."""
     shown = dict(evidence)
-    encoded = orjson.dumps(
+    json = orjson.dumps(
         {
             "rule": rule,
             "verdict": verdict,
@@ -67,5 +68,13 @@ def find(rule: str, text: RuleText, verdict: Verdict, evidence: Evidence, reason
         }
     )
     return Finding(
-        rule, verdict, text.policy, text.version, text.citation, shown, reason, orjson.Fragment(encoded)
+        rule,
+        verdict,
+        text.policy,
+        text.version,
+        text.citation,
+        shown,
+        reason,
+        json,
+        orjson.Fragment(json),
     )

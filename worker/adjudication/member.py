@@ -12,7 +12,7 @@ from worker.adjudication.day import decide_day
 from worker.adjudication.documentation import documented
 from worker.adjudication.enrich import enrich
 from worker.adjudication.expiry import decide_with_expiry
-from worker.adjudication.history import Held, History, Standing
+from worker.adjudication.history import EMPTY, Held, History, Standing
 from worker.adjudication.kept import unpack
 from worker.adjudication.reference import Reference
 from worker.adjudication.rulebook import Rulebook
@@ -67,7 +67,7 @@ class Member:
     def __init__(self, history: History, fresh: Claim | None = None, before: History | None = None) -> None:
         self._held = {held.claim_id: held for held in history.claims}
         self._fresh = fresh
-        self._before = {held.claim_id: held.body for held in before.claims} if before else {}
+        self._before = before
 
     def rule(
         self, claim_ids: Sequence[str], reference: Reference, *, traced: bool = False
@@ -75,15 +75,15 @@ class Member:
         """The rulings on some claims that are in force, each over all days on which it has lines."""
         wanted = {day for claim_id in claim_ids for day in self._held[claim_id].dates}
         meeting = [held for held in self._held.values() if held.is_open and not wanted.isdisjoint(held.dates)]
+        if len(meeting) == 1 and meeting[0].standing is Standing.STANDS and not meeting[0].is_expired:
+            (only,) = meeting
+            return {only.claim_id: rule_alone(self._claim(only), reference, traced=traced)}
         unheld = {day for held in meeting if held.standing is Standing.UNHELD for day in held.dates}
         present = [
             self._present(held)
             for held in meeting
             if held.standing is Standing.STANDS or held.claim_id in claim_ids
         ]
-        if len(present) == 1 and not unheld and not present[0].is_expired:
-            (alone,) = present
-            return {alone.claim.claim_id: rule_alone(alone.claim, reference, traced=traced)}
         ruled: dict[tuple[str, int], Service] = {}
         for ordinal in sorted(wanted):
             for service in _decided(present, ordinal, ordinal in unheld, reference, traced=traced):
@@ -95,12 +95,17 @@ class Member:
         }
 
     def _present(self, held: Held) -> _Present:
-        if self._fresh is not None and held.claim_id == self._fresh.claim_id:
-            claim = self._fresh
-        else:
-            claim = documented(unpack(held.body or self._before[held.claim_id]), held.records)
         received, claim_id = held.place
-        return _Present(claim, Rank(date.fromordinal(received), claim_id), held.is_expired)
+        return _Present(self._claim(held), Rank(date.fromordinal(received), claim_id), held.is_expired)
+
+    def _claim(self, held: Held) -> Claim:
+        """The claim with all its records."""
+        if self._fresh is not None and held.claim_id == self._fresh.claim_id:
+            return self._fresh
+        return documented(unpack(held.body or self._body_before(held.claim_id)), held.records)
+
+    def _body_before(self, claim_id: str) -> bytes:
+        return next(held.body for held in (self._before or EMPTY).claims if held.claim_id == claim_id)
 
 
 def _decided(

@@ -9,15 +9,13 @@ from hashlib import sha256
 import orjson
 
 from worker.adjudication.codesets import CodeSets, Tables
-from worker.adjudication.history import EMPTY
+from worker.adjudication.history import NO_EVENTS
 from worker.adjudication.policy import Policies
 from worker.adjudication.result import Basis, basis_of
 from worker.adjudication.rulebook import Rulebook, in_force, rulebook_documents
 
 ENGINE = "0.2.0"
 """Version of the decision rules and of the result's encoding; raised when a result byte can change."""
-
-NO_HISTORY = EMPTY.digest
 
 
 class Reference:
@@ -55,7 +53,7 @@ class Reference:
             book = self._by_versions[key] = Rulebook(documents, found)
         return book
 
-    def basis(self, in_force: Sequence[tuple[Rulebook, Tables]], history_digest: str = NO_HISTORY) -> Basis:
+    def basis(self, in_force: Sequence[tuple[Rulebook, Tables]], history_digest: str = NO_EVENTS) -> Basis:
         """What a claim is decided by, from what is in force on each of its days.
 
         Several versions or releases of a thing are joined by a plus. A void is decided by nothing in force.
@@ -68,12 +66,12 @@ class Reference:
                 _joined(book.versions for book, _ in in_force),
                 _joined(tables.releases for _, tables in in_force),
                 self.digest,
-                NO_HISTORY,
+                NO_EVENTS,
             )
             if len(self._bases) >= 1 << 14:
                 self._bases.clear()
             self._bases[key] = basis
-        return basis if history_digest == NO_HISTORY else basis.with_history(history_digest)
+        return basis if history_digest == NO_EVENTS else basis.with_history(history_digest)
 
 
 def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:

@@ -17,22 +17,13 @@ Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_s
 
 
 class LineDecision(Struct, frozen=True, gc=False):
-    """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed.
-
-    ``json`` is its encoding, made once: the result is made of it, and a later decision is held against it.
-    """
+    """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed."""
 
     line: int
     decision: Decision
     units_allowed: int | None
     adjustments: tuple[Adjustment, ...]
     findings: tuple[Finding, ...]
-    json: bytes
-
-    def with_finding(self, finding: Finding) -> LineDecision:
-        """The same decision with one more finding."""
-        findings = (*self.findings, finding)
-        return _line_decision(self.line, self.decision, self.units_allowed, self.adjustments, findings)
 
 
 class Needed(Struct, frozen=True, gc=False):
@@ -102,39 +93,19 @@ def line_decision(service: Service) -> LineDecision:
     """A line's decision with its determining findings: deny comes before pend, pend before pay."""
     number = service.line.line
     if not service.reviewed:
-        return _line_decision(number, "not_reviewed", None, (), ())
+        return LineDecision(number, "not_reviewed", None, (), ())
     if service.status == "deny":
         first = next(ruling for ruling in service.rulings if ruling.effect == "deny")
-        return _line_decision(number, "deny", 0, _adjustments([first]), (first.finding,))
+        return LineDecision(number, "deny", 0, _adjustments([first]), (first.finding,))
     if service.status == "pend":
         open_ = [ruling for ruling in service.rulings if ruling.effect == "pend"]
         findings = tuple(ruling.finding for ruling in open_)
-        return _line_decision(number, "pend", None, _adjustments(open_), findings)
+        return LineDecision(number, "pend", None, _adjustments(open_), findings)
     if service.units == service.line.units:
-        return _line_decision(number, "pay", service.units, (), _in_favour(service))
+        return LineDecision(number, "pay", service.units, (), _in_favour(service))
     limits = [ruling for ruling in service.rulings if ruling.effect == "limit"]
     findings = (*_in_favour(service), *(ruling.finding for ruling in limits))
-    return _line_decision(number, "pay", service.units, _adjustments(limits), findings)
-
-
-def _line_decision(
-    line: int,
-    decision: Decision,
-    units_allowed: int | None,
-    adjustments: tuple[Adjustment, ...],
-    findings: tuple[Finding, ...],
-) -> LineDecision:
-    """Make a line's decision, its JSON included (keys in the contract's order)."""
-    json = orjson.dumps(
-        {
-            "line": line,
-            "decision": decision,
-            "units_allowed": units_allowed,
-            "adjustments": [{"group": one.group, "carc": one.carc, "rarc": one.rarc} for one in adjustments],
-            "findings": [finding.encoded for finding in findings],
-        }
-    )
-    return LineDecision(line, decision, units_allowed, adjustments, findings, json)
+    return LineDecision(number, "pay", service.units, _adjustments(limits), findings)
 
 
 def _in_favour(service: Service) -> tuple[Finding, ...]:
@@ -191,7 +162,7 @@ def encode(result: Result) -> bytes:
             "supersedes": result.supersedes,
             "outcome": result.outcome,
             "cause": {"source": result.cause.source, "id": result.cause.id, "type": result.cause.type},
-            "lines": [orjson.Fragment(line.json) for line in result.lines],
+            "lines": [_line(line) for line in result.lines],
             "documentation_needed": [
                 {"line": one.line, "lesion": one.lesion, "facts": one.facts}
                 for one in result.documentation_needed
@@ -200,3 +171,13 @@ def encode(result: Result) -> bytes:
             "input_digest": result.input_digest,
         }
     )
+
+
+def _line(line: LineDecision) -> dict[str, object]:
+    return {
+        "line": line.line,
+        "decision": line.decision,
+        "units_allowed": line.units_allowed,
+        "adjustments": [{"group": one.group, "carc": one.carc, "rarc": one.rarc} for one in line.adjustments],
+        "findings": [finding.encoded for finding in line.findings],
+    }

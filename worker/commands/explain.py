@@ -100,7 +100,7 @@ def _line_trace(service: Service) -> dict[str, Any]:
         "lesion": service.lesion,
         "rulings": [
             {
-                **orjson.loads(orjson.dumps(ruling.finding.encoded)),
+                **orjson.loads(ruling.finding.json),
                 "effect": ruling.effect,
                 "needed": ruling.needed,
             }
