@@ -29,6 +29,10 @@ demo: $(READY) ## Show the worker at work: broker, worker, claims, results (KEEP
 test: $(READY) ## Run every test, on a real Kafka where there are Java and Maven (ARGS="-k word": some of them)
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: soak
+soak: $(READY) ## Run the tests that take minutes: workers killed again and again, on a real Kafka
+	$(BIN)/pytest -m soak $(ARGS)
+
 .PHONY: check
 check: lint types purity ## Run what looks at the code without running it: lint, types, purity
 
@@ -52,8 +56,10 @@ fmt: $(READY) ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(READY) ## Measure speed, memory and start-up; prints, never fails on a number
+bench: $(READY) ## Measure speed, memory, restore and start-up; prints, never fails on a number
 	$(BIN)/python -m tests.bench.adjudicate
+	$(BIN)/python -m tests.bench.history
+	$(BIN)/python -m tests.bench.restore
 	$(BIN)/python -m tests.bench.startup
 
 .PHONY: goldens

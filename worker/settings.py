@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     dead_letter_retention_days: Days = 90
     history_max_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     """The cap of one member's history; the changelog's records may be twice as large."""
+    history_look_back_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """How long before the member's newest service date a claim's latest one may be for it to be held."""
+    history_max_day_lines: Annotated[int, Field(ge=50, le=100_000)] = 500
+    """Lines of one member's claims that may meet on a day of service; a claim alone may have 50."""
 
     key_partition_check: bool = True
     """Whether a record must lie on the partition that murmur2 of its key names."""

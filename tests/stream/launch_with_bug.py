@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from worker.adjudication import Rejected, Result
+from worker.adjudication import Adjudicated, Rejected
 from worker.adjudication.claim import Event
 from worker.settings import Settings, load_settings
 from worker.stream.app import run_worker
@@ -17,10 +17,10 @@ BROKEN = frozenset(sys.argv[1:])
 def load(settings: Settings) -> Core:
     core = load_core(settings)
 
-    def adjudicate(event: Event) -> Result | Rejected:
+    def adjudicate(event: Event, history: bytes | None) -> Adjudicated | Rejected:
         if event.data.claim_id in BROKEN:
             raise ZeroDivisionError(f"claim {event.data.claim_id} of {event.data.member_id}")
-        return core.adjudicate(event)
+        return core.adjudicate(event, history)
 
     return core._replace(adjudicate=adjudicate)
 

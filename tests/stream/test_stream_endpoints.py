@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import get_args
 
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.stream.streamkit import PARTITIONS, Stream, claims, decided, partition, until
+from tests.stream.killing import events
+from tests.stream.oracle import decided, fold
+from tests.stream.streamkit import PARTITIONS, Stream, claims, partition, placed, until
+from worker.adjudication import Limits
+from worker.adjudication.history import Change
 from worker.settings import Settings
 from worker.stream.core import Core
 from worker.stream.engine import Engine
@@ -24,7 +29,7 @@ async def test_results_are_cloudevents_with_key_timestamp_and_trace_of_their_cau
     await stream.publish([record], timestamp=1_777_888_999_000)
     await stream.drained(1)
     ((result,),) = (await stream.results()).values()
-    assert result.value == decided(record)
+    assert [result.value] == decided(record)
     assert (result.key, result.partition) == (record.key, partition(record))
     assert result.timestamp == 1_777_888_999_000
     assert dict(result.headers) == {
@@ -64,7 +69,7 @@ async def test_endpoints_tell_health_and_what_was_done(
     assert await worker.metric('mms_events_total{type="mms.claim.submitted.v1"}') == 200
     assert await worker.metric("mms_assigned_partitions") == PARTITIONS
     assert await worker.metric("mms_batch_records_sum") == 203
-    outcomes = [orjson.loads(decided(record))["outcome"] for record in records]
+    outcomes = [orjson.loads(value)["outcome"] for value in decided(*records)]
     for outcome in set(outcomes):
         counted = await worker.metric(f'mms_decisions_total{{outcome="{outcome}"}}')
         assert counted == outcomes.count(outcome)
@@ -86,6 +91,42 @@ async def test_endpoints_tell_health_and_what_was_done(
     (joining,) = worker.said("joining group")
     with capsys.disabled():
         sys.stdout.write(f"\nprocess start to JoinGroup: {joining['seconds_since_process_start']} s\n")
+
+
+async def test_histories_and_what_they_changed_are_counted(stream: Stream) -> None:
+    records = events(600, seed=34, members=30)
+    worker = stream.worker(history_look_back_days=60)
+    await stream.publish(records)
+    await stream.drained(600)
+    by_partition = {
+        number: fold(inputs, Limits(look_back_days=60)) for number, inputs in placed(records).items()
+    }
+    accepted = [one for answers in by_partition.values() for one in answers.accepted]
+
+    async def is_counted() -> bool:
+        consumed = f'mms_records_consumed_total{{topic="{stream.settings.input_topic}"}}'
+        return await worker.metric(consumed) == 600
+
+    await until(is_counted, "the last batch to be counted")
+    for number, answers in by_partition.items():
+        held = answers.histories.values()
+        assert await worker.metric(f'mms_history_members{{partition="{number}"}}') == len(held)
+        assert await worker.metric(f'mms_history_bytes{{partition="{number}"}}') == sum(map(len, held))
+    again = {cause: sum(one.again for one in accepted if one.change == cause) for cause in get_args(Change)}
+    for cause, times in again.items():
+        assert await worker.metric(f'mms_readjudications_total{{cause="{cause}"}}') == times
+    assert again["claim"] > 0
+    evicted = sum(one.evicted for one in accepted)
+    assert await worker.metric("mms_history_evictions_total") == evicted > 0
+    assert await worker.metric("mms_restore_duration_seconds_count") == PARTITIONS
+    _, body = await worker.get("/metrics")
+    results = [line for line in body.splitlines() if line.startswith("mms_decisions_total{")]
+    latencies = [
+        line for line in body.splitlines() if line.startswith("mms_end_to_end_latency_seconds_count")
+    ]
+    published = sum(len(one.results) for one in accepted)
+    for samples in (results, latencies):
+        assert sum(float(sample.rpartition(" ")[2]) for sample in samples) == published
 
 
 def unloadable(_: Settings) -> Core:

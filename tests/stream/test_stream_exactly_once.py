@@ -12,20 +12,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.conftest import NewBroker
-from tests.stream.streamkit import Input, Stream, Worker, claims, decided, placed, until
+from tests.stream.oracle import assert_exactly_once
+from tests.stream.streamkit import Stream, Worker, claims, until
 
 SMALL_BATCH = 20
 """Records a batch where a fault must find the lanes in flight: with larger ones the work could be over."""
-
-
-async def assert_exactly_once(stream: Stream, records: list[Input]) -> None:
-    """A read_committed consumer sees one result a record, byte for byte, in the order of each partition."""
-    results = await stream.results()
-    for partition, inputs in placed(records).items():
-        assert [record.value for record in results[partition]] == [decided(record) for record in inputs]
-        assert [record.key for record in results[partition]] == [record.key for record in inputs]
-    assert sum(map(len, results.values())) == len(records)
-    assert not await stream.dead_letters()
 
 
 async def test_a_killed_worker_leaves_neither_a_lost_nor_a_second_result(stream: Stream) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,43 +25,16 @@ from confluent_kafka.admin import (
 from structlog.testing import capture_logs
 
 from tests.conftest import NewBroker
-from tests.stream.streamkit import Input, Stream, claims, decided, until
+from tests.stream.inprocess import HANG_S, ready, working
+from tests.stream.oracle import decided
+from tests.stream.streamkit import Input, Stream, claims, until
 from worker.settings import Settings
 from worker.stream import deciding, lane, source
 from worker.stream.app import report
-from worker.stream.core import load_core
-from worker.stream.engine import Engine, decisive
+from worker.stream.engine import decisive
 from worker.stream.errors import Bug, Fenced, Refused, told
 
-HANG_S = 40.0
-"""What would take so long would take for ever."""
-
 CODE = "C44.311"
-
-
-@asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
-    """An engine in this process, with the task that runs it; it is stopped in the end."""
-    engine = Engine(settings, load_core)
-    batches: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def decide() -> None:
-        while True:
-            (await batches.get()).submit(engine.decide)
-
-    deciding_batches = asyncio.ensure_future(decide())
-    running = asyncio.ensure_future(engine.run(batches))
-    try:
-        yield engine, running
-    finally:
-        async with asyncio.timeout(HANG_S):
-            await engine.stop()
-        deciding_batches.cancel()
-        await asyncio.gather(running, deciding_batches, return_exceptions=True)
-
-
-async def ready(engine: Engine) -> None:
-    await until(lambda: not engine.not_ready(), "readiness")
 
 
 async def found(stream: Stream) -> list[bytes]:
@@ -107,7 +80,7 @@ async def test_a_fetch_task_that_dies_ends_the_membership_and_the_next_one_goes_
         await until(lambda: not faults, "the fetch task to die")
         await stream.publish(records)
         await stream.drained(200)
-    assert await found(stream) == sorted(map(decided, records))
+    assert await found(stream) == sorted(decided(*records))
 
 
 async def test_an_idle_partition_whose_tail_is_markers_survives_a_restart_after_retention(
@@ -125,7 +98,7 @@ async def test_an_idle_partition_whose_tail_is_markers_survives_a_restart_after_
     stream.worker(**unchecked)
     await stream.publish(late)
     await stream.drained(46)
-    assert await found(stream) == sorted(map(decided, early + late))
+    assert await found(stream) == sorted(decided(*early, *late))
 
 
 async def test_an_idle_lane_commits_its_position_behind_markers(
@@ -199,7 +172,7 @@ async def test_a_commit_renews_the_patience_with_memberships(stream: Stream) -> 
             await stream.publish([record])
             await stream.drained(done)
         assert not running.done()
-    assert await found(stream) == sorted(map(decided, records))
+    assert await found(stream) == sorted(decided(*records))
 
 
 async def fence(stream: Stream) -> None:

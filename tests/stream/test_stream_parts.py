@@ -18,15 +18,17 @@ import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError
 
-from tests.stream.streamkit import Input, claims, reference
-from worker.adjudication import Rejected, Result, adjudicate, encode
+from tests.stream.oracle import reference
+from tests.stream.streamkit import Input, claims
+from worker.adjudication import Adjudicated, Rejected, Result, adjudicate, encode
 from worker.adjudication.claim import Event
 from worker.settings import InvalidSettings, Settings, load_settings
 from worker.stream.breaker import Breaker
 from worker.stream.connection import connection
-from worker.stream.deciding import Decider, partition_of
+from worker.stream.deciding import Adjudicate, Decider, Encode, partition_of
 from worker.stream.errors import BreakerOpen, Refused
 from worker.stream.health import DEAD_AFTER_S, Pulse
+from worker.stream.histories import Histories
 from worker.stream.logs import QUIET, SELDOM_S, Seldom, configure_logs
 from worker.stream.results import TRACEPARENT_BYTES
 from worker.stream.retry import Backoff
@@ -226,6 +228,8 @@ class TestSettings:
             ("MMS_BATCH_MAX_MS", "nan"),
             ("MMS_DEAD_LETTER_LIMIT", "nan"),
             ("MMS_FETCH_MAX_WAIT_MS", "21"),
+            ("MMS_HISTORY_LOOK_BACK_DAYS", "0"),
+            ("MMS_HISTORY_MAX_DAY_LINES", "49"),
             ("MMS_BOOTSTRAP_SERVERS", "broker:65536"),
             ("MMS_BOOTSTRAP_SERVERS", "broker:0"),
             ("MMS_BOOTSTRAP_SERVERS", "one:9092,two:99999"),
@@ -249,6 +253,8 @@ class TestSettings:
             ("MMS_INPUT_RETENTION_DAYS", "0.01"),
             ("MMS_RESULTS_RETENTION_DAYS", "36500"),
             ("MMS_FETCH_MAX_WAIT_MS", "20"),
+            ("MMS_HISTORY_LOOK_BACK_DAYS", "1"),
+            ("MMS_HISTORY_MAX_DAY_LINES", "50"),
             ("MMS_BOOTSTRAP_SERVERS", "one:1,[::1]:65535"),
             ("MMS_INPUT_TOPIC", "..."),
         ],
@@ -382,7 +388,7 @@ class TestResultRecords:
             return encode(result) + b" " * (RESULT_BYTES if result.claim_id == second else 0)
 
         second = orjson.loads(records[1].value or b"")["data"]["claim_id"]
-        decided = Decider(judge, swollen, Settings(key_partition_check=False)).decide(records)
+        decided = decider(encode=swollen).decide(records, Histories())
         assert [result.cause for result in decided.results] == [0, 2]
         assert decided.bugs == [1]
         (letter,) = decided.dead_letters
@@ -395,12 +401,16 @@ class TestResultRecords:
     def test_a_trace_is_carried_on_unless_it_is_too_long(self, size: int, copied: bool) -> None:
         (claim,) = claims(1, seed=4)
         record = arrived(claim._replace(headers=[("traceparent", b"0" * size)]), 0)
-        decided = Decider(judge, encode, Settings(key_partition_check=False)).decide([record])
+        decided = decider().decide([record], Histories())
         assert ("traceparent" in dict(decided.results[0].headers)) == copied
 
 
-def judge(event: Event) -> Result | Rejected:
-    return adjudicate(event, reference())
+def judge(event: Event, history: bytes | None) -> Adjudicated | Rejected:
+    return adjudicate(event, history, reference())
+
+
+def decider(adjudicate: Adjudicate = judge, encode: Encode = encode) -> Decider:
+    return Decider(adjudicate, encode, Settings(key_partition_check=False))
 
 
 def arrived(record: Input, offset: int) -> ConsumerRecord[bytes, bytes]:

@@ -16,6 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from tests.conftest import NewBroker
 from tests.stream.streamkit import Stream, claims, until
+from worker.settings import Settings
 from worker.stream.errors import Fenced, Refused
 from worker.stream.topics import DEAD_LETTER_BYTES, HEADERS_BYTES, RESULT_BYTES
 from worker.stream.transaction import BATCH_BYTES, Outgoing, TransactionalProducer
@@ -32,9 +33,8 @@ def outgoing(value: bytes) -> Outgoing:
     return Outgoing(b"key", value, 1_700_000_000_000, [("header", b"1")])
 
 
-async def set_result_size(stream: Stream, size: int) -> None:
-    """Make the results topic refuse what is larger; returns when it does."""
-    topic = stream.settings.results_topic
+async def set_size(stream: Stream, topic: str, size: int) -> None:
+    """Make a topic refuse what is larger; returns when it does."""
     config = {"max.message.bytes": str(size)}
     async with (
         stream.administration() as client,
@@ -43,8 +43,9 @@ async def set_result_size(stream: Stream, size: int) -> None:
         await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
 
         async def refuses() -> bool:
+            large, last = bytes(2 * size), stream.settings.partitions - 1
             try:
-                await probe.send_and_wait(topic, bytes(2 * size), partition=stream.settings.partitions - 1)
+                await probe.send_and_wait(topic, large, key=b"probe", partition=last)
             except MessageSizeTooLargeError:
                 return True
             return False
@@ -58,14 +59,17 @@ async def test_outputs_and_offset_are_committed_together_and_on_the_inputs_parti
     outputs = {
         stream.settings.results_topic: [outgoing(b"1"), outgoing(b"2")],
         stream.settings.dead_letter_topic: [outgoing(b"3")],
+        stream.settings.changelog_topic: [outgoing(b"4")],
     }
     await lane.commit(outputs, 3)
     await lane.close()
     assert await stream.committed() == 3
     results, letters = await stream.results(), await stream.dead_letters()
+    changelog = await stream.read(stream.settings.changelog_topic)
     assert [record.value for record in results[2]] == [b"1", b"2"]
     assert [record.value for record in letters[2]] == [b"3"]
-    assert set(results) == set(letters) == {2}
+    assert [record.value for record in changelog[2]] == [b"4"]
+    assert set(results) == set(letters) == set(changelog) == {2}
 
 
 async def test_a_batch_larger_than_a_producer_batch_is_one_transaction(stream: Stream) -> None:
@@ -79,7 +83,12 @@ async def test_a_batch_larger_than_a_producer_batch_is_one_transaction(stream: S
 
 
 @pytest.mark.parametrize(
-    ("topic", "size"), [("results_topic", RESULT_BYTES), ("dead_letter_topic", DEAD_LETTER_BYTES)]
+    ("topic", "size"),
+    [
+        ("results_topic", RESULT_BYTES),
+        ("dead_letter_topic", DEAD_LETTER_BYTES),
+        ("changelog_topic", 2 * Settings().history_max_bytes + HEADERS_BYTES),
+    ],
 )
 async def test_a_record_as_large_as_its_topic_allows_goes_through(
     stream: Stream, topic: str, size: int
@@ -95,15 +104,17 @@ async def test_a_record_as_large_as_its_topic_allows_goes_through(
     assert largest.value == value
 
 
-async def test_a_failed_delivery_fails_the_commit_and_commits_nothing(stream: Stream) -> None:
-    await set_result_size(stream, 1000)
+@pytest.mark.parametrize("refusing", ["results_topic", "changelog_topic"])
+async def test_a_failed_delivery_fails_the_commit_and_commits_nothing(stream: Stream, refusing: str) -> None:
+    topic = getattr(stream.settings, refusing)
+    await set_size(stream, topic, 1000)
     outputs = {
         stream.settings.dead_letter_topic: [outgoing(b"fine")],
-        stream.settings.results_topic: [outgoing(os.urandom(2000))],
+        topic: [outgoing(os.urandom(2000))],
     }
     lane = producer(stream)
     await lane.start()
-    with pytest.raises(Refused, match=f"raise max.message.bytes of {stream.settings.results_topic}"):
+    with pytest.raises(Refused, match=f"raise max.message.bytes of {topic}"):
         await lane.commit(outputs, 2)
     await lane.close()
 
@@ -160,7 +171,7 @@ async def test_a_stuck_producer_is_thrown_away_with_all_its_tasks(hanging: tuple
 async def test_a_result_that_its_topic_does_not_take_stops_the_worker(stream: Stream) -> None:
     worker = stream.worker()
     await worker.ready()
-    await set_result_size(stream, 500)
+    await set_size(stream, stream.settings.results_topic, 500)
     await stream.publish(claims(1, seed=41))
     assert await worker.ended() == 2
     (reason,) = worker.said("worker stops")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from worker.stream.deciding import Decided
+    from worker.stream.histories import Histories
 
 CHANNEL_BATCHES = 1024
 """Bound of the in-memory channel. Each lane has at most one batch in it, so it never makes one lane wait."""
@@ -27,6 +28,8 @@ class Batch(NamedTuple):
     """Records of one lane, in offset order, and where their decision is awaited."""
 
     records: Sequence[ConsumerRecord]
+    histories: Histories
+    """The lane's memory, of the life in which it took the records: another life has another one."""
     decided: asyncio.Future[Decided]
 
     def submit(self, decide: Decide) -> None:
@@ -34,12 +37,12 @@ class Batch(NamedTuple):
         if self.decided.done():
             return
         try:
-            self.decided.set_result(decide(self.records))
+            self.decided.set_result(decide(self.records, self.histories))
         except Exception as error:  # noqa: BLE001  the agent's edge: the lane judges what was raised
             self.decided.set_exception(error)
 
 
-Decide: TypeAlias = "Callable[[Sequence[ConsumerRecord]], Decided]"
+Decide: TypeAlias = "Callable[[Sequence[ConsumerRecord], Histories], Decided]"
 Channel: TypeAlias = Any
 """Faust's in-memory channel of batches; None ends the agent."""
 

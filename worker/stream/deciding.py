@@ -1,7 +1,8 @@
 """A batch of input records to the records that go out for it: pure code, called by the shell.
 
-Bad data is a value here. Where the adjudication itself raises, the batch is decided again record by record,
-and only the claim that raised becomes a dead letter.
+Each record meets its member's history as the records before it have left it. Bad data is a value here. Where
+the adjudication itself raises, a slice of the batch is decided again record by record, and only the claim
+that raised becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from aiokafka.partitioner import murmur2
 
-from worker.adjudication import Rejected, Result, decode
+from worker.adjudication import Adjudicated, Rejected, Result, decode
 from worker.adjudication.claim import Event
 from worker.stream.deadletters import dead_letter, internal_error
+from worker.stream.histories import Draft, Histories, Size
 from worker.stream.records import has_raw_name
 from worker.stream.results import ResultRecords
 from worker.stream.transaction import Outgoing
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
-Adjudicate: TypeAlias = Callable[[Event], Result | Rejected]
+Adjudicate: TypeAlias = Callable[[Event, bytes | None], Adjudicated | Rejected]
 Encode: TypeAlias = Callable[[Result], bytes]
 
 
@@ -43,19 +45,30 @@ class Tally(NamedTuple):
     findings: Counter[tuple[str, str]]
     policies: Counter[tuple[str, str]]
     rejected: Counter[str]
+    readjudications: Counter[str]
+    """Results of claims decided again, by what kind of event made them so."""
+    evicted: int
+    """Claims that fell out of the look-back."""
     happened: list[tuple[str, str]]
-    """Outcome and CloudEvents time of each decided event that has a time."""
+    """Outcome and CloudEvents time of the event of each result whose event has a time."""
 
 
 class Decided(NamedTuple):
-    """A batch of which every record has become either a result or a dead letter, in the order of offsets."""
+    """A batch decided record by record in the order of offsets: what goes out for it, all of it together.
+
+    A record has results, or a dead letter, or neither where it changes nothing that was published.
+    """
 
     next_offset: int
     records: int
     results: list[Outgoing]
     dead_letters: list[Outgoing]
+    changelog: list[Outgoing]
+    """The history of each member that the batch has changed, as the last change has left it."""
     bugs: list[int]
     """Offsets of the claims on which the pure code raised."""
+    histories: Size
+    """How much the lane holds after the batch."""
     tally: Tally
     seconds: float
     """Processor time that it took to decide."""
@@ -66,8 +79,10 @@ class _Collected(NamedTuple):
 
     results: list[Outgoing]
     dead_letters: list[Outgoing]
+    changed: dict[bytes, ConsumerRecord]
+    """The last record that changed a member's history, by the member's key."""
     bugs: list[int]
-    decisions: list[tuple[Event, Result]]
+    accepted: list[tuple[Event, Adjudicated]]
     rejected: list[tuple[Event | None, str]]
 
     def reject(
@@ -76,6 +91,15 @@ class _Collected(NamedTuple):
         """Add a dead letter; ``event`` is None where the record could not be decoded."""
         self.dead_letters.append(dead_letter(record, why, exception))
         self.rejected.append((event, why.reason))
+
+    def extend(self, later: _Collected) -> None:
+        """Add what was collected of the records that follow."""
+        self.results.extend(later.results)
+        self.dead_letters.extend(later.dead_letters)
+        self.changed.update(later.changed)
+        self.bugs.extend(later.bugs)
+        self.accepted.extend(later.accepted)
+        self.rejected.extend(later.rejected)
 
 
 class Decider:
@@ -87,60 +111,84 @@ class Decider:
         self._partitions = settings.partitions if settings.key_partition_check else None
         self._results = ResultRecords(settings.result_source)
 
-    def decide(self, batch: Sequence[ConsumerRecord]) -> Decided:
-        """Decide a batch that has at least one record, and again record by record if the pure code raises."""
+    def decide(self, batch: Sequence[ConsumerRecord], histories: Histories) -> Decided:
+        """Decide a batch that has at least one record; ``histories`` are afterwards as it has left them.
+
+        What raises here leaves ``histories`` half-changed: they are of no use any more.
+        """
         began = time.thread_time()
-        try:
-            collected = self._together(batch)
-        except Exception:  # noqa: BLE001  which claim it was, and what is to become of it, is found out below
-            collected = self._singly(batch)
+        collected = _Collected([], [], {}, [], [], [])
+        for start in range(0, len(batch), SLICE):
+            self._decide_slice(batch[start : start + SLICE], histories, collected)
         return Decided(
             batch[-1].offset + 1,
             len(batch),
             collected.results,
             collected.dead_letters,
+            [_state(member, record, histories) for member, record in collected.changed.items()],
             collected.bugs,
+            histories.size,
             _tallied(collected),
             time.thread_time() - began,
         )
 
-    def _together(self, batch: Sequence[ConsumerRecord]) -> _Collected:
-        collected = _Collected([], [], [], [], [])
-        for start in range(0, len(batch), SLICE):
-            self._add(batch[start : start + SLICE], collected)
-        return collected
+    def _decide_slice(
+        self, records: Sequence[ConsumerRecord], histories: Histories, into: _Collected
+    ) -> None:
+        """Decide some records together, and again one by one if the pure code raises."""
+        try:
+            self._add(records, histories, into)
+        except Exception:  # noqa: BLE001  which claim it was, and what is to become of it, is found out below
+            for record in records:
+                self._add_alone(record, histories, into)
 
-    def _singly(self, batch: Sequence[ConsumerRecord]) -> _Collected:
-        collected = _Collected([], [], [], [], [])
-        for record in batch:
-            try:
-                self._add([record], collected)
-            except Exception as error:  # noqa: BLE001  the edge at which a bug on one claim is kept to that claim
-                collected.bugs.append(record.offset)
-                collected.reject(record, None, internal_error(error), type(error).__name__)
-        return collected
+    def _add_alone(self, record: ConsumerRecord, histories: Histories, into: _Collected) -> None:
+        try:
+            self._add([record], histories, into)
+        except Exception as error:  # noqa: BLE001  the edge at which a bug on one claim is kept to that claim
+            into.bugs.append(record.offset)
+            into.reject(record, None, internal_error(error), type(error).__name__)
 
-    def _add(self, records: Sequence[ConsumerRecord], into: _Collected) -> None:
-        """Add the results and dead letters of some records; nothing is added if one of them raises."""
+    def _add(self, records: Sequence[ConsumerRecord], histories: Histories, into: _Collected) -> None:
+        """Add what some records come to; nothing is added and no history changed if one of them raises."""
+        draft = histories.draft()
+        found = self._collect(records, draft)
+        draft.keep()
+        into.extend(found)
+
+    def _collect(self, records: Sequence[ConsumerRecord], draft: Draft) -> _Collected:
         events = [_event(record) for record in records]
         answers = [
-            event
-            if isinstance(event, Rejected)
-            else self._misplaced(record, event) or self._adjudicate(event)
+            event if isinstance(event, Rejected) else self._folded(record, event, draft)
             for record, event in zip(records, events, strict=True)
         ]
-        values = [None if isinstance(answer, Rejected) else self._encode(answer) for answer in answers]
-        results: list[Outgoing] = []
-        decisions: list[tuple[Event, Result]] = []
-        for record, event, answer, value in zip(records, events, answers, values, strict=True):
-            if value is not None and not isinstance(answer, Rejected) and not isinstance(event, Rejected):
-                results.append(self._results.record(record, event, answer, value))
-                decisions.append((event, answer))
-        into.results.extend(results)
-        into.decisions.extend(decisions)
-        for record, event, answer in zip(records, events, answers, strict=True):
-            if isinstance(answer, Rejected):
-                into.reject(record, None if isinstance(event, Rejected) else event, answer)
+        values = [
+            [] if isinstance(answer, Rejected) else [self._encode(result) for result in answer.results]
+            for answer in answers
+        ]
+        found = _Collected([], [], {}, [], [], [])
+        for record, event, answer, encoded in zip(records, events, answers, values, strict=True):
+            if isinstance(event, Rejected):
+                found.reject(record, None, event)
+            elif isinstance(answer, Rejected):
+                found.reject(record, event, answer)
+            else:
+                found.accepted.append((event, answer))
+                if answer.history is not None:
+                    found.changed[record.key] = record
+                for result, value in zip(answer.results, encoded, strict=True):
+                    found.results.append(self._results.record(record, event, result, value))
+        return found
+
+    def _folded(self, record: ConsumerRecord, event: Event, draft: Draft) -> Adjudicated | Rejected:
+        """What an event comes to, given its member's history, which then is the one after it."""
+        misplaced = self._misplaced(record, event)
+        if misplaced is not None:
+            return misplaced
+        answer = self._adjudicate(event, draft.of(record.key))
+        if not isinstance(answer, Rejected) and answer.history is not None:
+            draft.change(record.key, answer.history)
+        return answer
 
     def _misplaced(self, record: ConsumerRecord, event: Event) -> Rejected | None:
         if record.key is None:
@@ -170,12 +218,22 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+def _state(member: bytes, cause: ConsumerRecord, histories: Histories) -> Outgoing:
+    """The changelog's record of a member whose history ``cause`` was the last to change."""
+    return Outgoing(member, histories.of(member), cause.timestamp, (), cause.offset)
+
+
 def _tallied(collected: _Collected) -> Tally:
-    decisions = collected.decisions
+    accepted = collected.accepted
+    decisions = [(event, result) for event, answer in accepted for result in answer.results]
     lines = [line for _, result in decisions for line in result.lines]
+    readjudications: Counter[str] = Counter()
+    for _, answer in accepted:
+        if answer.again:
+            readjudications[answer.change] += answer.again
     return Tally(
         events=Counter(
-            [event.type for event, _ in decisions]
+            [event.type for event, _ in accepted]
             + [event.type for event, _ in collected.rejected if event is not None]
         ),
         outcomes=Counter([result.outcome for _, result in decisions]),
@@ -185,5 +243,7 @@ def _tallied(collected: _Collected) -> Tally:
         findings=Counter([(finding.rule, finding.verdict) for line in lines for finding in line.findings]),
         policies=Counter([used for _, result in decisions for used in result.basis.policies.items()]),
         rejected=Counter([reason for _, reason in collected.rejected]),
+        readjudications=readjudications,
+        evicted=sum([answer.evicted for _, answer in accepted]),
         happened=[(result.outcome, event.time) for event, result in decisions if event.time is not None],
     )

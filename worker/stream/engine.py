@@ -17,6 +17,7 @@ from worker.stream.breaker import Breaker
 from worker.stream.deciding import Decider
 from worker.stream.errors import INFRASTRUCTURE, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.health import Pulse
+from worker.stream.histories import Aside
 from worker.stream.lane import Shared
 from worker.stream.metrics import Metrics
 from worker.stream.retry import Backoff
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from worker.stream.agent import Channel
     from worker.stream.core import Core
     from worker.stream.deciding import Decided
+    from worker.stream.histories import Histories
 
 TICK_S = 1.0
 GC_ALLOCATIONS = 100_000
@@ -54,11 +56,11 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def decide(self, records: Sequence[ConsumerRecord]) -> Decided:
+    def decide(self, records: Sequence[ConsumerRecord], histories: Histories) -> Decided:
         """Decide a batch; there is none before the reference data is loaded."""
         if self._decider is None:
             raise RuntimeError("no batch can come before the reference data is loaded")
-        return self._decider.decide(records)
+        return self._decider.decide(records, histories)
 
     def not_ready(self) -> list[str]:
         """What readiness still waits for, in words; empty when ready."""
@@ -77,7 +79,7 @@ class Engine:
             await self._start()
             backoff = Backoff(self._settings)
             breaker = Breaker(self._settings)
-            shared = Shared(self._settings, batches, self.metrics, breaker, self.pulse, backoff)
+            shared = Shared(self._settings, batches, self.metrics, breaker, self.pulse, backoff, Aside())
             while not self._stopping.is_set():
                 await self._membership(shared, backoff)
         finally:

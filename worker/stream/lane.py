@@ -1,9 +1,9 @@
 """A lane: one input partition, its transactional producer and its order of work.
 
 Its life, in this order: start the producer, which fences a zombie and settles its open transaction · restore
-the partition's member history, once there is one · *then* read the committed offset and go there · let the
-partition flow · batch by batch decide and commit. After any error or doubt the producer and all that is in
-memory are thrown away, and the life begins again. A lane whose assignment has passed never begins again.
+the partition's member histories · *then* read the committed offset and go there · let the partition flow ·
+batch by batch decide and commit. After any error or doubt the producer and all that is in memory are thrown
+away, and the life begins again. A lane whose assignment has passed never begins again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import structlog
 
 from worker.stream.agent import Batch
 from worker.stream.errors import Bug, Fenced, GaveUp, Stop, not_allowed, told
+from worker.stream.histories import Histories
 from worker.stream.offsets import starting_offset
+from worker.stream.restore import restore
 from worker.stream.retry import Backoff
 from worker.stream.transaction import TransactionalProducer
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from worker.stream.breaker import Breaker
     from worker.stream.deciding import Decided
     from worker.stream.health import Pulse
+    from worker.stream.histories import Aside
     from worker.stream.intake import Intake
     from worker.stream.metrics import Metrics
     from worker.stream.transaction import Outgoing
@@ -55,6 +58,8 @@ class Shared(NamedTuple):
     pulse: Pulse
     patience: Backoff
     """Of the memberships; a commit renews it."""
+    aside: Aside
+    """Memory of lanes that have ended."""
 
 
 class Lane:
@@ -151,16 +156,19 @@ class Lane:
             await asyncio.wait_for(self._passed.wait(), pause)
 
     async def _live(self) -> None:
+        """From a new producer to the end of the assignment; whatever it raises, its memory goes with it."""
         self._fault = None
         producer = TransactionalProducer(self.partition, self._settings)
         try:
             await producer.start()
-            # Here the partition's member history is restored, once claims are decided with it.
+            histories = await self._histories()
             self.next_offset = await starting_offset(self.intake, producer, self._settings)
             if self._has_passed():
                 return
-            self._open()
-            await self._work(producer)
+            self._open(histories)
+            await self._work(producer, histories)
+            # Memory runs ahead of what is committed. Only here, with no batch between, it does not.
+            self._shared.aside.lay(self.partition, histories, self.next_offset)
         finally:
             self.is_open = False
             self.intake.hold()
@@ -168,18 +176,43 @@ class Lane:
             self._buffered_bytes = 0
             await producer.close()
 
-    def _open(self) -> None:
+    async def _histories(self) -> Histories:
+        """The partition's memory as of the committed offset, which the producer has settled.
+
+        It is the one that this worker laid aside, if nothing was committed since, or else restored.
+        """
+        laid = self._shared.aside.find(self.partition)
+        if laid is not None:
+            async with asyncio.timeout(self._settings.producer_start_deadline_s):
+                if await self.intake.committed() == laid.next_offset:
+                    self._log.info("histories kept", members=laid.histories.size.members)
+                    return laid.histories
+            self._shared.aside.free(self.partition)
+        restored = await restore(self.partition.partition, self._settings)
+        self._shared.metrics.restored(restored.seconds)
+        histories = Histories(restored.histories)
+        self._log.info(
+            "histories restored",
+            members=histories.size.members,
+            records=restored.records,
+            seconds=round(restored.seconds, 2),
+        )
+        return histories
+
+    def _open(self, histories: Histories) -> None:
+        self._shared.aside.free(self.partition)  # from here on it changes
+        self._shared.metrics.histories(self.partition.partition, histories.size)
         self.intake.seek(self.next_offset)
         self.intake.flow()
         self.is_open = True
         self._log.info("lane open", offset=self.next_offset)
 
-    async def _work(self, producer: TransactionalProducer) -> None:
+    async def _work(self, producer: TransactionalProducer, histories: Histories) -> None:
         """Decide and commit batch by batch; the next batch is decided while one is being committed."""
-        ahead = asyncio.ensure_future(self._decide_next())
+        ahead = asyncio.ensure_future(self._decide_next(histories))
         try:
             while (decided := await self._awaited(ahead, producer)) is not None:
-                ahead = asyncio.ensure_future(self._decide_next())
+                ahead = asyncio.ensure_future(self._decide_next(histories))
                 await self._commit(producer, decided)
             await self._settle(producer)
         finally:
@@ -219,7 +252,7 @@ class Lane:
         self._backoff.succeeded()
         self._shared.patience.succeeded()
 
-    async def _decide_next(self) -> Decided | None:
+    async def _decide_next(self, histories: Histories) -> Decided | None:
         """The next batch, decided; waits for records, but never for more of them. None when retired."""
         while not self._has_passed() and self._fault is None and not self._buffer:
             self._arrived.clear()
@@ -228,7 +261,7 @@ class Lane:
             return None
         if self._fault is not None:
             raise self._fault
-        batch = Batch(self._take(), asyncio.get_running_loop().create_future())
+        batch = Batch(self._take(), histories, asyncio.get_running_loop().create_future())
         self._deciding += len(batch.records)
         await self._shared.batches.put(batch)
         try:
@@ -248,12 +281,14 @@ class Lane:
         outputs = {
             self._settings.results_topic: decided.results,
             self._settings.dead_letter_topic: decided.dead_letters,
+            self._settings.changelog_topic: decided.changelog,
         }
         began = time.perf_counter()
         await self._transact(producer, outputs, decided.next_offset)
         self._deciding -= decided.records
         self._shared.breaker.committed(decided.records, dead)
         self._shared.metrics.batch(decided, time.perf_counter() - began)
+        self._shared.metrics.histories(self.partition.partition, decided.histories)
 
     # ---- the buffer
 

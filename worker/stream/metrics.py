@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from worker.adjudication.claim import DATA_TYPES
 from worker.adjudication.decode import Reason
+from worker.adjudication.history import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from worker.stream.deciding import Decided
+    from worker.stream.histories import Size
 
 Metric = TypeVar("Metric", Counter, Histogram)
 TransactionResult: TypeAlias = Literal["committed", "failed"]
@@ -28,6 +30,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # half of all series
 
 LATENCIES_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 DURATIONS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+RESTORES_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -59,6 +62,17 @@ class Metrics:
             self._counter(
                 "policy_applied", "Results that a policy version took part in.", "policy", "version"
             )
+        )
+        self._again = _bound(
+            self._counter(
+                "readjudications", "Results of claims decided again, by what made them so.", "cause"
+            )
+        )
+        self._evicted = self._counter("history_evictions", "Claims that fell out of the look-back.")
+        self._members = self._gauge("history_members", "Members whose history is in memory.", "partition")
+        self._bytes = self._gauge("history_bytes", "Size of the stored histories in memory.", "partition")
+        self._restores = self._histogram(
+            "restore_duration_seconds", "Time to restore a partition's histories.", RESTORES_S
         )
         self._dead = _bound(self._counter("dead_letters", "Dead letters written.", "reason"))
         self._transactions = _bound(self._counter("transactions", "Transactions ended, by how.", "result"))
@@ -102,6 +116,7 @@ class Metrics:
         self._consumed.inc(decided.records)
         for family, counts in (
             (self._events, tally.events), (self._decisions, tally.outcomes), (self._dead, tally.rejected),
+            (self._again, tally.readjudications),
         ):  # fmt: skip
             for label, count in counts.items():
                 family(label).inc(count)
@@ -110,6 +125,7 @@ class Metrics:
         ):  # fmt: skip
             for labels, count in pairs.items():
                 family(*labels).inc(count)
+        self._evicted.inc(tally.evicted)
         self._transactions("committed").inc()
         self._sizes.observe(decided.records)
         self._deciding.observe(decided.seconds)
@@ -140,9 +156,20 @@ class Metrics:
         """Set how many records of a partition are stable and not committed yet."""
         self._lag.labels(self._topic, str(partition)).set(records)
 
+    def restored(self, seconds: float) -> None:
+        """Count a partition whose histories were restored in ``seconds``."""
+        self._restores.observe(seconds)
+
+    def histories(self, partition: int, size: Size) -> None:
+        """Set how much of a partition's histories is in memory."""
+        self._members.labels(str(partition)).set(size.members)
+        self._bytes.labels(str(partition)).set(size.bytes)
+
     def unassigned(self, partition: int) -> None:
         """Forget the series of a partition that is another worker's now."""
         self._lag.remove(self._topic, str(partition))
+        self._members.remove(str(partition))
+        self._bytes.remove(str(partition))
 
     def loaded(
         self, version: str, policy_digest: str, codes_digest: str, releases: Iterable[tuple[str, str]]
@@ -160,6 +187,8 @@ class Metrics:
             self._dead(reason)
         for outcome in ("pay", "deny", "partial", "pend", "void", "out_of_scope"):
             self._decisions(outcome)
+        for cause in get_args(Change):
+            self._again(cause)
         for result in get_args(TransactionResult):
             self._transactions(result)
         for why in get_args(RestartReason):

@@ -219,6 +219,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _leave(self) -> None:
         """Stop the consumer, which leaves the group; by force if it does not answer."""
         self._stopping.set()
+        for intake in self._intakes:  # the next membership may be without them, and is told of no revocation
+            self._shared.metrics.unassigned(intake.partition.partition)
         if await ended_within(CONSUMER_STOP_S, self._consumer.stop()):
             return
         log.warning("consumer does not stop: its session will expire")

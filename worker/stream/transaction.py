@@ -92,8 +92,16 @@ class TransactionalProducer:
                 await self._delivered(deliveries)
                 await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await self._producer.commit_transaction()
-        except ProducerFenced as error:
-            raise Fenced(f"partition {self._source.partition} of {self._source.topic}") from error
+        except Exception as error:
+            reason = self._given_up() or error
+            if isinstance(reason, ProducerFenced):
+                raise Fenced(f"partition {self._source.partition} of {self._source.topic}") from error
+            raise reason from (None if reason is error else error)
+
+    def _given_up(self) -> BaseException | None:
+        """Why aiokafka has given the transaction up, if it has: what it raises next does not tell."""
+        ended = self._producer._txn_manager._transaction_waiter  # noqa: SLF001  nothing public tells
+        return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
 
     async def _sent(self, topic: str, batch: Any, records: list[Outgoing]) -> _Delivery:
         answer = await self._producer.send_batch(batch, topic, partition=self._source.partition)
