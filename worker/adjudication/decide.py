@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b, sha1
 from typing import NamedTuple
 from uuid import UUID
@@ -14,25 +13,21 @@ from worker.adjudication import stored
 from worker.adjudication.claim import MAX_LINES, Claim, Event
 from worker.adjudication.decode import Rejected
 from worker.adjudication.finding import find
-from worker.adjudication.history import (
+from worker.adjudication.held import (
     EMPTY,
+    LETTERS,
     MARK_BYTES,
     NOTHING_PUBLISHED,
-    Change,
-    Folded,
     History,
-    Limits,
     Published,
     Standing,
-    change_of,
-    fold,
 )
+from worker.adjudication.history import Change, Folded, Limits, change_of, fold
 from worker.adjudication.member import Member, Ruled, rule_alone
 from worker.adjudication.reference import Reference
 from worker.adjudication.result import (
     Basis,
     Cause,
-    Decision,
     LineDecision,
     Needed,
     Outcome,
@@ -46,9 +41,6 @@ RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
 """Name space of result ids."""
 
 DEFAULT_LIMITS = Limits()
-LETTERS: Mapping[Decision, bytes] = {"pay": b"p", "deny": b"d", "pend": b"?", "not_reviewed": b"-"}
-"""How a history notes a decision, and nothing else of what was said."""
-
 FULL = Rejected("too_large", "$.member_id", "the member's history is full, at twice its cap")
 
 
@@ -128,7 +120,7 @@ def _is_crowded(folded: Folded, event: Event, most: int) -> bool:
     lines: dict[int, int] = {}
     for held in folded.history.claims:
         if held.standing is Standing.STANDS and held.claim_id in again:
-            count = len(held.published.lines) // MARK_BYTES
+            count = len(held.published.decisions)
             if isinstance(event.data, Claim) and event.data.claim_id == held.claim_id:
                 count = len(event.data.lines)
             for day in held.dates:

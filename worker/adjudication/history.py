@@ -1,4 +1,4 @@
-"""The member's history: what is held of each claim, and how an event changes it.
+"""How an event changes what is held of its member.
 
 ``fold`` knows which claims stand, which are superseded or void, and which days of service an event makes one
 decide again. It decides no claim. History is a value: folding makes a new one.
@@ -7,11 +7,9 @@ decide again. It decides no claim. History is a value: folding makes a new one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import IntEnum
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import Literal, NamedTuple, TypeAlias
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.adjudication import kept
@@ -24,6 +22,7 @@ from worker.adjudication.claim import (
     FrequencyCode,
 )
 from worker.adjudication.decode import Rejected
+from worker.adjudication.held import IDENTITY_BYTES, SEEN_BYTES, Held, History, Standing
 
 Change: TypeAlias = Literal["claim", "replacement", "void", "documentation", "expiry"]
 """What an event does to its member's history."""
@@ -41,96 +40,6 @@ class Limits(NamedTuple):
     """Size of a stored history above which no further claim or record is held."""
     max_day_lines: int = 500
     """Lines of claims that meet on one day of service: the time to decide a day grows with their square."""
-
-
-class Standing(IntEnum):
-    """What a claim counts for."""
-
-    STANDS = 0
-    SUPERSEDED = 1
-    VOIDED = 2
-    UNHELD = 3
-    """It is in force and there was no room for it: nobody can decide its days of service."""
-
-
-OPEN = frozenset({Standing.STANDS, Standing.UNHELD})
-
-
-class Published(Struct, frozen=True, gc=False, array_like=True):
-    """The latest result of a claim: ``revision`` 0 before the first.
-
-    ``lines`` has ``MARK_BYTES`` a line, as the claim has them: a letter for the decision and a digest of all
-    that was said.
-    """
-
-    revision: int = 0
-    result_id: bytes = b""
-    outcome: str = ""
-    lines: bytes = b""
-
-
-NOTHING_PUBLISHED = Published()
-MARK_BYTES = 9
-SEEN_BYTES = 48
-IDENTITY_BYTES = 16
-
-
-class Held(Struct, frozen=True, gc=False, array_like=True):
-    """One claim of the member and what came for it. Days are proleptic ordinals.
-
-    Of a claim that is closed, superseded or void, nothing is needed but its name, its place and its last day.
-    """
-
-    claim_id: str
-    frequency: FrequencyCode
-    original_claim_id: str | None
-    received: int
-    inherited: tuple[int, str] | None
-    """A replacement's place in every competition, which is its original's (policy §6)."""
-    standing: Standing
-    is_lost: bool
-    """Another replacement of the same claim stands before it, or before one that it replaces."""
-    is_expired: bool
-    dates: tuple[int, ...]
-    """Its days of service, in order; of a closed claim the last one."""
-    seen: bytes
-    """Identity and input digest of each event that this claim has had, ``SEEN_BYTES`` an event."""
-    published: Published = NOTHING_PUBLISHED
-    records: tuple[kept.Records, ...] = ()
-    body: bytes = b""
-    """The claim, packed; empty when it is closed or unheld."""
-
-    @property
-    def place(self) -> tuple[int, str]:
-        """Its place in every competition: the smaller keeps its place."""
-        return self.inherited or (self.received, self.claim_id)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it counts: neither superseded nor void."""
-        return self.standing in OPEN
-
-
-class History(Struct, frozen=True, gc=False, array_like=True):
-    """What is held of a member, in the order of arrival."""
-
-    claims: tuple[Held, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the input digests of all events held, sorted: no order of arrival, no stored form."""
-        if not self.claims:
-            return NO_EVENTS
-        digests = [
-            held.seen[at + IDENTITY_BYTES : at + SEEN_BYTES]
-            for held in self.claims
-            for at in range(0, len(held.seen), SEEN_BYTES)
-        ]
-        return "sha256:" + sha256(b"".join(sorted(digests))).hexdigest()
-
-
-NO_EVENTS = "sha256:" + sha256().hexdigest()
-EMPTY = History()
 
 
 class Folded(NamedTuple):

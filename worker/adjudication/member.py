@@ -12,7 +12,7 @@ from worker.adjudication.day import decide_day
 from worker.adjudication.documentation import documented
 from worker.adjudication.enrich import enrich
 from worker.adjudication.expiry import decide_with_expiry
-from worker.adjudication.history import EMPTY, Held, History, Standing
+from worker.adjudication.held import EMPTY, Held, History, Standing
 from worker.adjudication.kept import unpack
 from worker.adjudication.reference import Reference
 from worker.adjudication.rulebook import Rulebook

@@ -9,7 +9,7 @@ from hashlib import sha256
 import orjson
 
 from worker.adjudication.codesets import CodeSets, Tables
-from worker.adjudication.history import NO_EVENTS
+from worker.adjudication.held import NO_EVENTS
 from worker.adjudication.policy import Policies
 from worker.adjudication.result import Basis, basis_of
 from worker.adjudication.rulebook import Rulebook, in_force, rulebook_documents

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from worker.adjudication.history import History
+from worker.adjudication.held import History
 
 VERSION = 1
-"""Raised with every change of the shapes in ``history`` and ``kept``."""
+"""Raised with every change of the shapes in ``held`` and ``kept``."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _decode = msgspec.msgpack.Decoder(History).decode

@@ -10,7 +10,7 @@ import orjson
 
 from worker.adjudication import Change, Limits, Reference, Rejected, Result, decode, stored
 from worker.adjudication.claim import Event
-from worker.adjudication.history import Held, Standing
+from worker.adjudication.held import Held, Standing
 from worker.adjudication.member import Member, Ruled
 from worker.adjudication.result import LineDecision, line_decision
 from worker.adjudication.service import Service

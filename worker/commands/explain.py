@@ -16,7 +16,7 @@ from rich.table import Table
 from worker.adjudication import encode
 from worker.adjudication.claim import Claim
 from worker.adjudication.finding import Finding
-from worker.adjudication.history import Standing
+from worker.adjudication.held import Standing
 from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Service
 from worker.commands.case import READJUDICATED, Case, Found, find_cases

@@ -14,8 +14,7 @@ from cyclopts import App, Parameter
 from msgspec import DecodeError
 
 from worker.adjudication import stored
-from worker.adjudication.decide import LETTERS
-from worker.adjudication.history import MARK_BYTES, SEEN_BYTES, Held, Standing
+from worker.adjudication.held import Held, Standing
 from worker.adjudication.kept import unpack
 from worker.commands.console import literal, screen
 from worker.commands.ending import unwinding
@@ -32,7 +31,6 @@ app = App(name="history", help="Show what is held of a member. What it prints is
 NOT_FOUND, UNREADABLE = 1, 2
 NOTICE = "PHI: protected health information, for those alone who need it for their work."
 STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
-DECISIONS = {letter[0]: decision for decision, letter in LETTERS.items()}
 COUNTS_AS = {
     Standing.STANDS: "in force",
     Standing.SUPERSEDED: "superseded by a replacement",
@@ -153,7 +151,7 @@ def described(member: str, found: Found) -> dict[str, Any]:
         "partition": found.partition,
         "bytes": len(found.state),
         "version": stored.version_of(found.state),
-        "events": sum(_events(held) for held in history.claims),
+        "events": sum(held.events for held in history.claims),
         "history_digest": history.digest,
         "claims": [_claim(held) for held in history.claims],
     }
@@ -170,16 +168,12 @@ def _claim(held: Held) -> dict[str, Any]:
         "standing": held.standing.name.lower(),
         "expired": held.is_expired,
         "documentation_received": [_day(one.received) for one in held.records],
-        "events": _events(held),
+        "events": held.events,
         "revision": held.published.revision,
         "result_id": _uuid(held.published.result_id),
         "outcome": held.published.outcome or None,
         "lines": list(_lines(held)),
     }
-
-
-def _events(held: Held) -> int:
-    return len(held.seen) // SEEN_BYTES
 
 
 def _day(ordinal: int) -> str:
@@ -194,7 +188,7 @@ def _uuid(result_id: bytes) -> str | None:
 
 def _lines(held: Held) -> Iterator[dict[str, Any]]:
     """The decision of each line; a claim that is not held has forgotten the lines' own numbers."""
-    decisions = [DECISIONS[letter] for letter in held.published.lines[::MARK_BYTES]]
+    decisions = held.published.decisions
     numbers = [line.line for line in unpack(held.body).lines] if held.body else [None] * len(decisions)
     for number, decision in zip(numbers, decisions, strict=True):
         yield {"line": number, "decision": decision}
