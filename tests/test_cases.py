@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ import pytest
 
 import worker.codes.catalog
 import worker.policies.catalog
+from tests.tables import entries
 from worker.adjudication import Reference, adjudicate_alone, encode
 from worker.adjudication.claim import SUBMITTED
 from worker.adjudication.decode import Rejected, decode
@@ -57,30 +56,7 @@ EXPECT_LINE_KEYS = {"decision", "codes", "units", "rules", "needed", "needed_les
 Case = dict[str, Any]
 
 
-def _cases() -> Iterator[Any]:
-    """Every case of every table, its rows filled in, as pytest parameters."""
-    for table in TABLES:
-        for case in tomllib.loads(table.read_text())["case"]:
-            rows = case.pop("each", [{}])
-            for row in rows:
-                filled = _fill(case, row)
-                yield pytest.param(filled, id=f"{table.stem}: {filled['name']}")
-
-
-def _fill(template: Any, row: dict[str, Any]) -> Any:
-    """The template with each ``$name`` replaced; a string that is nothing else becomes the value itself."""
-    if isinstance(template, dict):
-        return {key: _fill(value, row) for key, value in template.items()}
-    if isinstance(template, list):
-        return [_fill(value, row) for value in template]
-    if not isinstance(template, str):
-        return template
-    if template.startswith("$") and template[1:] in row:
-        return row[template[1:]]
-    return re.sub(r"\$(\w+)", lambda name: str(row[name[1]]), template)
-
-
-CASES = list(_cases())
+CASES = list(entries(TABLES, "case"))
 
 
 def _event(given: dict[str, Any]) -> bytes:

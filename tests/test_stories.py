@@ -27,8 +27,6 @@ Every pend has the code OA-133.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,6 +47,7 @@ from tests.adjudication.historykit import (
     void,
     walk,
 )
+from tests.tables import entries
 from worker.adjudication.claim import Event
 
 Story: TypeAlias = dict[str, Any]
@@ -64,28 +63,7 @@ LINE = re.compile(
 )
 
 
-def _stories() -> Iterator[Any]:
-    for table in TABLES:
-        for story in tomllib.loads(table.read_text())["story"]:
-            for row in story.pop("each", [{}]):
-                filled = _fill(story, row)
-                yield pytest.param(filled, id=f"{table.stem}: {filled['name']}")
-
-
-def _fill(template: Any, row: Story) -> Any:
-    """The template with each ``$name`` replaced by the row's; a string that is nothing else becomes it."""
-    if isinstance(template, dict):
-        return {_fill(key, row): _fill(value, row) for key, value in template.items()}
-    if isinstance(template, list):
-        return [_fill(value, row) for value in template]
-    if not isinstance(template, str):
-        return template
-    if template.startswith("$") and template[1:] in row:
-        return row[template[1:]]
-    return re.sub(r"\$(\w+)", lambda name: str(row[name[1]]), template)
-
-
-STORIES = list(_stories())
+STORIES = list(entries(TABLES, "story"))
 
 
 def _events(story: Story) -> list[Event]:

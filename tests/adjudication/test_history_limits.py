@@ -1,12 +1,14 @@
-"""How much of a member is held: look-back, size, lines a day. What is not held is never decided wrongly."""
+"""How much of a member is held: look-back, size, lines that meet. No decision is wrong for want of it."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from tests.adjudication.historykit import (
+    READJUDICATED,
     TRUNK,
     Json,
     Ledger,
@@ -21,8 +23,10 @@ from tests.adjudication.historykit import (
     rejected,
     void,
 )
-from worker.adjudication import Adjudicated, Limits, Rejected, Result, adjudicate
-from worker.adjudication.claim import Event
+from worker.adjudication import Adjudicated, Limits, Rejected, Result, adjudicate, member
+from worker.adjudication.claim import Claim, Event, Line
+from worker.adjudication.enrich import enrich
+from worker.adjudication.service import Service
 
 CAPACITY = "history.capacity"
 
@@ -115,6 +119,31 @@ def test_the_copy_of_an_event_whose_claim_is_about_to_be_evicted_publishes_nothi
     assert (again.results, again.history) == ((), None)
 
 
+@pytest.mark.parametrize(
+    "correction",
+    [void("T"), claim("T2", "99213", frequency="7", original="T")],
+    ids=["void", "replacement"],
+)
+def test_a_mistyped_year_drops_other_claims_only_until_it_is_corrected(correction: Json) -> None:
+    mistyped = claim("T", "99213 on 2062-04-28")
+    told = (claim("M", "17311 @A"), claim("P", "88305 @A", received="2026-05-05"))
+    published = ledger_of(events(mistyped, correction, *told)).published
+    assert [published[one].outcome for one in "MP"] == ["pay", "deny"]
+
+
+def test_of_two_claims_that_eviction_has_left_in_one_place_only_one_is_paid() -> None:
+    """Without the eviction of R1, which lost to R2, its replacement S would be superseded."""
+    told = events(
+        claim("A", "14060", received="2026-05-01"),
+        claim("R1", "14060 on 2026-04-01", received="2026-05-02", frequency="7", original="A"),
+        claim("S", "14060", received="2026-05-03", frequency="7", original="R1"),
+        claim("L", "99213 on 2027-05-20"),
+        claim("R2", "14060", received="2026-05-04", frequency="7", original="A"),
+    )
+    published = ledger_of(told).published
+    assert [published[one].outcome for one in ("R2", "S")] == ["pay", "deny"]
+
+
 def test_eviction_publishes_nothing() -> None:
     ledger = held_over(401)
     answer = decided(event(claim("C", "14040"), "evt-x"), ledger.history)
@@ -157,7 +186,7 @@ def less(limits: Limits, count: int = 1) -> Limits:
 def rules_of(result: Result) -> set[str]:
     """The rules behind a result, but for what says that it is not the first."""
     found = {finding.rule for line in result.lines for finding in line.findings}
-    return found - {"history.readjudicated"}
+    return found - {READJUDICATED}
 
 
 def pends_for_room(result: Result) -> bool:
@@ -312,7 +341,7 @@ def _of_many(number: int) -> Event:
     return event(claim(f"CLM-{number}", "17311 @A"), f"evt-{number}")
 
 
-# --- lines a day ---
+# --- lines that meet ---
 
 
 def test_a_day_of_as_many_lines_as_the_limit_is_decided_and_one_more_pends() -> None:
@@ -327,6 +356,50 @@ def test_lines_of_claims_of_another_day_are_not_counted() -> None:
     told = events(claim("1", "14060", "88305"), claim("2", "14040 on 2026-04-29", "88304 on 2026-04-29"))
     published = ledger_of(told, Limits(max_day_lines=3)).published
     assert {one.outcome for one in published.values()} == {"pay"}
+
+
+def test_lines_that_a_meeting_claim_has_on_other_days_are_not_counted() -> None:
+    told = events(
+        claim("1", "14060", "14040 on 2026-04-29", "15260 on 2026-04-30"),
+        claim("2", "88305", "88304 on 2026-05-01"),
+    )
+    published = ledger_of(told, Limits(max_day_lines=3)).published
+    assert {one.outcome for one in published.values()} == {"pay"}
+
+
+def test_the_lines_of_all_days_of_an_event_are_counted_together() -> None:
+    told = events(
+        claim("1", "14060"),
+        claim("2", "14060 on 2026-04-29"),
+        claim("3", "88305", "88305 on 2026-04-29"),
+    )
+    assert ledger_of(told, Limits(max_day_lines=4)).published["3"].outcome == "pay"
+    assert pends_for_room(ledger_of(told, Limits(max_day_lines=3)).published["3"])
+
+
+@pytest.mark.parametrize(
+    ("practice", "lines_decided"),
+    [({"npi": "X", "tin": ""}, 1 + 1), ({}, 1 + 1 + (11 + 1 + 10))],
+    ids=["changes nothing", "denies a line"],
+)
+def test_days_that_hang_together_are_decided_only_as_far_as_something_changes(
+    monkeypatch: pytest.MonkeyPatch, practice: Json, lines_decided: int
+) -> None:
+    """A claim reaches from the event's day to ten others, on each of which another claim lies."""
+    days = [f"2026-03-{number:02}" for number in range(1, 11)]
+    neighbours = [claim(f"N{day}", f"14060 on {day}") for day in days]
+    long = claim("LONG", "99213", *(f"88305 on {day}" for day in days))
+    history = ledger_of(events(*neighbours, long)).history
+    drawn: list[str] = []
+
+    def counted(of: Claim, line: Line, *rest: Any) -> Service:
+        drawn.append(of.claim_id)
+        return enrich(of, line, *rest)
+
+    monkeypatch.setattr(member, "enrich", counted)
+    decided(event(claim("HERE", "14060", **practice), "evt-here"), history)
+    assert drawn[:2] == ["LONG", "HERE"]
+    assert len(drawn) == lines_decided
 
 
 def test_lines_of_closed_claims_are_not_counted() -> None:

@@ -19,7 +19,7 @@ def decide_day(services: list[Service], day: date) -> None:
     and has a rank of its own.
     """
     services.sort(key=attrgetter("order"))
-    alone = services[0].claim is services[-1].claim
+    alone = not services or services[0].claim is services[-1].claim
     for service in services:
         service.related = services if alone else [other for other in services if _related(service, other)]
     pairs = edits.pairs_of(services, day) if len(services) > 1 else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b, sha1
 from typing import NamedTuple
 from uuid import UUID
@@ -18,11 +19,12 @@ from worker.adjudication.held import (
     LETTERS,
     MARK_BYTES,
     NOTHING_PUBLISHED,
+    Held,
     History,
     Published,
-    Standing,
 )
 from worker.adjudication.history import Change, Folded, Limits, change_of, fold
+from worker.adjudication.kept import unpack
 from worker.adjudication.member import Member, Ruled, rule_alone
 from worker.adjudication.reference import Reference
 from worker.adjudication.result import (
@@ -41,6 +43,9 @@ RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
 """Name space of result ids."""
 
 DEFAULT_LIMITS = Limits()
+READJUDICATED = "history.readjudicated"
+"""The rule that names the claim which changed a decision."""
+
 FULL = Rejected("too_large", "$.member_id", "the member's history is full, at twice its cap")
 
 
@@ -113,31 +118,30 @@ def _said(ruled: Ruled) -> _Said:
 
 
 def _is_crowded(folded: Folded, event: Event, most: int) -> bool:
-    """Whether more lines than that meet on a day which the event makes one decide."""
+    """Whether more lines than that meet on the days of service that the event makes one decide."""
     if len(folded.again) * MAX_LINES <= most:
         return False
     again = frozenset(folded.again)
-    lines: dict[int, int] = {}
+    meeting = 0
     for held in folded.history.claims:
-        if held.standing is Standing.STANDS and held.claim_id in again:
-            count = len(held.published.decisions)
-            if isinstance(event.data, Claim) and event.data.claim_id == held.claim_id:
-                count = len(event.data.lines)
-            for day in held.dates:
-                lines[day] = lines.get(day, 0) + count
-    return max(lines.values(), default=0) > most
+        if held.claim_id in again:
+            fresh = event.data if isinstance(event.data, Claim) else None
+            claim = fresh if fresh and fresh.claim_id == held.claim_id else unpack(held.body)
+            meeting += sum(line.service_date.toordinal() in folded.days for line in claim.lines)
+    return meeting > most
 
 
 def _decide(event: Event, folded: Folded, reference: Reference) -> tuple[tuple[Result, ...], History]:
     """The results that are new, and the history that knows of them."""
-    fresh = event.data if isinstance(event.data, Claim) else None
-    ruled = Member(folded.history, fresh, folded.before).rule(folded.again, reference)
-    digest = folded.before.digest
     held = {one.claim_id: one for one in folded.history.claims}
+    ruled = _ruled(event, folded, held, reference)
+    digest = folded.before.digest
     results = []
     for claim_id in _in_order(folded, event.data.claim_id):
         former = held[claim_id].published
-        if claim_id in ruled:
+        if claim_id in folded.closed:
+            said, marks, basis = VOID, b"", reference.basis((), digest)
+        elif claim_id in ruled:
             said = _said(ruled[claim_id])
             marks = _marks(said)
             if marks == former.lines:
@@ -146,13 +150,39 @@ def _decide(event: Event, folded: Folded, reference: Reference) -> tuple[tuple[R
                 said = _explained(said, ruled[claim_id], former.lines, marks, event)
             basis = reference.basis(ruled[claim_id].in_force, digest)
         else:
-            said, marks, basis = VOID, b"", reference.basis((), digest)
+            continue
         result = _result(event, claim_id, said, former, basis)
         result_id = bytes.fromhex(result.result_id.replace("-", ""))
         published = Published(result.revision, result_id, said.outcome, marks)
         held[claim_id] = replace(held[claim_id], published=published)
         results.append(result)
     return tuple(results), History(tuple(held.values()))
+
+
+def _ruled(event: Event, folded: Folded, held: Mapping[str, Held], reference: Reference) -> dict[str, Ruled]:
+    """The rulings on the claims to decide again, without those that the event leaves as they were.
+
+    The event can change nothing on other days. So a claim that has lines there too is ruled on as a whole
+    only if something on these days has changed: days hang together through such claims, in long chains.
+    """
+    fresh = event.data if isinstance(event.data, Claim) else None
+    member = Member(folded.history, fresh, folded.before)
+    ruled = member.rule(folded.again, reference, folded.days)
+    spread = [claim_id for claim_id in folded.again if not folded.days.issuperset(held[claim_id].dates)]
+    if spread:
+        changed = [one for one in spread if _has_changed(ruled.pop(one), held[one].published, folded.days)]
+        ruled.update(member.rule(changed, reference))
+    return ruled
+
+
+def _has_changed(ruled: Ruled, former: Published, days: frozenset[int]) -> bool:
+    """Whether on these days anything is said of the claim's lines that was not said before."""
+    marks = [
+        former.lines[number * MARK_BYTES : (number + 1) * MARK_BYTES]
+        for number, line in enumerate(ruled.claim.lines)
+        if line.service_date.toordinal() in days
+    ]
+    return _marks(_said(ruled)) != b"".join(marks)
 
 
 def _in_order(folded: Folded, own: str) -> tuple[str, ...]:
@@ -186,8 +216,8 @@ def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Ev
     for number, (line, service) in enumerate(zip(said.lines, ruled.services, strict=True)):
         at = slice(number * MARK_BYTES, (number + 1) * MARK_BYTES)
         if former[at] != marks[at]:
-            text = service.book.text("history.readjudicated")
-            finding = find("history.readjudicated", text, "satisfied", evidence, reason)
+            text = service.book.text(READJUDICATED)
+            finding = find(READJUDICATED, text, "satisfied", evidence, reason)
             lines.append(replace(line, findings=(*line.findings, finding)))
         else:
             lines.append(line)

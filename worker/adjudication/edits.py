@@ -72,9 +72,13 @@ def rule_on_pairs(group: Sequence[Service], pairs: Sequence[Pair]) -> None:
     if not pairs:
         return
     stood: dict[int, Status] = {id(pair.column_1): pair.column_1.status for pair in pairs}
+    standing: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        if stood[id(pair.column_1)] != "deny":
+            standing.setdefault(id(pair.column_2), []).append(pair)
     for service in group:
-        against = [pair for pair in pairs if pair.column_2 is service and stood[id(pair.column_1)] != "deny"]
-        if service.is_asked and against:
+        against = standing.get(id(service))
+        if against and service.is_asked:
             _rule_on_column_2(service, against, stood)
 
 

@@ -39,7 +39,8 @@ class Limits(NamedTuple):
     max_bytes: int = 1 << 20
     """Size of a stored history above which no further claim or record is held."""
     max_day_lines: int = 500
-    """Lines of claims that meet on one day of service: the time to decide a day grows with their square."""
+    """Lines of claims that meet on the days of service of one event: the time that it takes grows with them,
+    and with the square of those that meet on one day."""
 
 
 class Folded(NamedTuple):
@@ -50,6 +51,8 @@ class Folded(NamedTuple):
     history: History
     closed: tuple[str, ...]
     """Claims that the event superseded or made void, itself among them where it is one."""
+    days: frozenset[int]
+    """Days of service on which something has changed."""
     again: tuple[str, ...]
     """Claims to decide, or to decide again; the event's own comes first, the rest in order of place."""
     evicted: int
@@ -85,7 +88,7 @@ def fold(
         return effect
     again = _again(claims.values(), effect.days, event.data.claim_id)
     evicted = len(history.claims) - len(current.claims)
-    return Folded(current, History(tuple(claims.values())), effect.closed, again, evicted)
+    return Folded(current, History(tuple(claims.values())), effect.closed, effect.days, again, evicted)
 
 
 def change_of(data: EventData) -> Change:
@@ -98,10 +101,14 @@ def change_of(data: EventData) -> Change:
 
 
 def _within(history: History, look_back_days: int) -> History:
-    """The history without claims whose latest service date is too far before the member's newest one."""
+    """The history without claims whose latest service date is too far before the member's newest one.
+
+    A claim that is closed is removed, and its date with it: a mistyped year, once corrected, drops no other.
+    """
     if len(history.claims) < 2:
         return history
-    oldest = max(held.dates[-1] for held in history.claims) - look_back_days
+    open_ = [held.dates[-1] for held in history.claims if held.is_open]
+    oldest = max(open_ or [held.dates[-1] for held in history.claims]) - look_back_days
     if all(held.dates[-1] >= oldest for held in history.claims):
         return history
     return History(tuple(held for held in history.claims if held.dates[-1] >= oldest))
@@ -209,11 +216,13 @@ def _replace(claims: dict[str, Held], new: Held, original: Held) -> _Effect:
 
 def _with_replacements(claims: Iterable[Held], found: list[Held]) -> Iterator[Held]:
     """Some claims, and all that replace one of them through chains."""
-    claims = list(claims)
+    replacements: dict[str | None, list[Held]] = {}
+    for held in claims:
+        if held.frequency == "7":
+            replacements.setdefault(held.original_claim_id, []).append(held)
     while found:
         yield from found
-        names = {held.claim_id for held in found}
-        found = [held for held in claims if held.frequency == "7" and held.original_claim_id in names]
+        found = [one for held in found for one in replacements.get(held.claim_id, ())]
 
 
 def _close(

@@ -70,12 +70,17 @@ class Member:
         self._before = before
 
     def rule(
-        self, claim_ids: Sequence[str], reference: Reference, *, traced: bool = False
+        self,
+        claim_ids: Sequence[str],
+        reference: Reference,
+        days: frozenset[int] | None = None,
+        *,
+        traced: bool = False,
     ) -> dict[str, Ruled]:
-        """The rulings on some claims that are in force, each over all days on which it has lines."""
-        wanted = {day for claim_id in claim_ids for day in self._held[claim_id].dates}
+        """The rulings on some claims in force: on all of their lines, or on those of ``days`` (ordinals)."""
+        wanted = days or frozenset([day for claim_id in claim_ids for day in self._held[claim_id].dates])
         meeting = [held for held in self._held.values() if held.is_open and not wanted.isdisjoint(held.dates)]
-        if len(meeting) == 1 and meeting[0].standing is Standing.STANDS and not meeting[0].is_expired:
+        if len(meeting) == 1 and _decides_alone(meeting[0], wanted):
             (only,) = meeting
             return {only.claim_id: rule_alone(self._claim(only), reference, traced=traced)}
         unheld = {day for held in meeting if held.standing is Standing.UNHELD for day in held.dates}
@@ -89,14 +94,13 @@ class Member:
             for service in _decided(present, ordinal, ordinal in unheld, reference, traced=traced):
                 ruled[service.claim.claim_id, service.line.line] = service
         return {
-            one.claim.claim_id: _ruled(one.claim, ruled, reference)
-            for one in present
-            if one.claim.claim_id in claim_ids
+            one.claim.claim_id: _ruled(one.claim, ruled) for one in present if one.claim.claim_id in claim_ids
         }
 
     def _present(self, held: Held) -> _Present:
         received, claim_id = held.place
-        return _Present(self._claim(held), Rank(date.fromordinal(received), claim_id), held.is_expired)
+        rank = Rank(date.fromordinal(received), claim_id, "" if held.inherited is None else held.claim_id)
+        return _Present(self._claim(held), rank, held.is_expired)
 
     def _claim(self, held: Held) -> Claim:
         """The claim with all its records."""
@@ -106,6 +110,11 @@ class Member:
 
     def _body_before(self, claim_id: str) -> bytes:
         return next(held.body for held in (self._before or EMPTY).claims if held.claim_id == claim_id)
+
+
+def _decides_alone(held: Held, wanted: frozenset[int]) -> bool:
+    """Whether a claim that meets no other on these days is to be ruled on as if there were no other."""
+    return held.standing is Standing.STANDS and not held.is_expired and wanted.issuperset(held.dates)
 
 
 def _decided(
@@ -149,7 +158,9 @@ def _pended_for_room(service: Service) -> Service:
     return service
 
 
-def _ruled(claim: Claim, ruled: dict[tuple[str, int], Service], reference: Reference) -> Ruled:
-    days = dict.fromkeys(line.service_date for line in claim.lines)
-    in_force = [(reference.rulebook(claim.payer_id, day), reference.code_sets.on(day)) for day in days]
-    return Ruled(claim, [ruled[claim.claim_id, line.line] for line in claim.lines], in_force)
+def _ruled(claim: Claim, ruled: dict[tuple[str, int], Service]) -> Ruled:
+    services = [
+        ruled[claim.claim_id, line.line] for line in claim.lines if (claim.claim_id, line.line) in ruled
+    ]
+    in_force = {service.line.service_date: (service.book, service.tables) for service in services}
+    return Ruled(claim, services, list(in_force.values()))

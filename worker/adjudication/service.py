@@ -22,6 +22,9 @@ class Rank(NamedTuple):
 
     received_date: date
     claim_id: str
+    own_id: str = ""
+    """The claim's own id where it has the place of another: once the look-back has dropped claims in between,
+    two that stand can have the same one, and still only one of them may keep it."""
 
 
 class Service:

@@ -10,6 +10,7 @@ import orjson
 
 from worker.adjudication import Change, Limits, Reference, Rejected, Result, decode, stored
 from worker.adjudication.claim import Event
+from worker.adjudication.decide import READJUDICATED
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.member import Member, Ruled
 from worker.adjudication.result import LineDecision, line_decision
@@ -20,9 +21,6 @@ from worker.commands.reading import Source, reading
 
 BATCH = 32
 """Lines that are read together."""
-
-READJUDICATED = "history.readjudicated"
-"""The finding that tells what changed a decision: it is of the result, and of no rule that was asked."""
 
 
 class Case(NamedTuple):

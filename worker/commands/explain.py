@@ -15,11 +15,12 @@ from rich.table import Table
 
 from worker.adjudication import encode
 from worker.adjudication.claim import Claim
+from worker.adjudication.decide import READJUDICATED
 from worker.adjudication.finding import Finding
 from worker.adjudication.held import Standing
 from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Service
-from worker.commands.case import READJUDICATED, Case, Found, find_cases
+from worker.commands.case import Case, Found, find_cases
 from worker.commands.console import literal, screen
 from worker.commands.faults import FileError, exit_for, naming, tell
 from worker.commands.loading import (
@@ -186,11 +187,11 @@ def _render_line(decision: LineDecision, service: Service | None, console: Conso
     console.print(f"Line {decision.line}  {billed}[{style}]{decision.decision}[/] {codes}", highlight=False)
     if service is None:
         _render_findings(((finding, "") for finding in decision.findings), console)
-    elif service.reviewed:
+    else:
+        if not service.reviewed:
+            console.print("  not under review: no policy speaks of it", style="dim")
         changed = ((finding, "") for finding in decision.findings if finding.rule == READJUDICATED)
         _render_findings(chain(_asked(service), changed), console)
-    else:
-        console.print("  not under review: no policy speaks of it", style="dim")
 
 
 def _asked(service: Service) -> Iterator[tuple[Finding, str]]:

@@ -95,7 +95,7 @@ class HistoryLimits:
             env_var="MMS_HISTORY_MAX_DAY_LINES",
             env_var_split=_unless_empty,
             validator=Number(gte=50, lte=100_000),
-            help="Lines of a member on one day of service above which further claims pend.",
+            help="Lines that meet on the days of service of one event, above which further claims pend.",
         ),
     ] = _USUAL.max_day_lines
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 
 from worker.adjudication.claim import DOCUMENTED, EXPIRED, SUBMITTED, VOIDED
+from worker.adjudication.decide import READJUDICATED
 from worker.devkit.claims import Event
 from worker.devkit.report import STYLES, table
 from worker.devkit.tally import Change, Result, Tally, kind_of
 
-RULE = "history.readjudicated"
-"""The finding that names what made a claim be decided again."""
 BUNDLED = "97"
 """The CARC of what belongs to a Mohs service."""
 SETTLED = frozenset({"pay", "partial", "deny"})
@@ -45,9 +44,9 @@ def print_change(change: Change, tally: Tally, console: Console) -> None:
     console.print(shown)
     for line in after["lines"]:
         for finding in line["findings"]:
-            if finding["rule"] == RULE:
+            if finding["rule"] == READJUDICATED:
                 evidence = " ".join(f"{name}={value}" for name, value in finding["evidence"].items())
-                told = f"finding on line {line['line']}: {RULE} {evidence}"
+                told = f"finding on line {line['line']}: {READJUDICATED} {evidence}"
                 console.print(told, style="dim", markup=False, soft_wrap=True)
 
 
@@ -78,7 +77,7 @@ def _decision(line: Result) -> str:
 
 def _why(line: Result) -> str:
     """The reason of the finding that determined the decision."""
-    return next((finding["reason"] for finding in line["findings"] if finding["rule"] != RULE), "")
+    return next((finding["reason"] for finding in line["findings"] if finding["rule"] != READJUDICATED), "")
 
 
 def _styled(word: str) -> str:
