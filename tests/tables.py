@@ -12,7 +12,7 @@ import pytest
 
 
 def entries(tables: Iterable[Path], kind: str) -> Iterator[Any]:
-    """Every entry of a kind (``case``, ``story``), filled in once a row of its ``each``, as pytest parameters."""
+    """Every entry of a kind (``case``, ``story``), filled in for each row, as pytest parameters."""
     for table in tables:
         for entry in tomllib.loads(table.read_text())[kind]:
             for row in entry.pop("each", [{}]):

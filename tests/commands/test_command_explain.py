@@ -412,6 +412,14 @@ def test_the_line_that_a_later_event_changed_says_so() -> None:
     assert READJUDICATED not in second
 
 
+def test_a_line_that_is_under_review_no_more_says_since_when() -> None:
+    visit = claim("V", "99213", received="2026-05-01")
+    text = shown(case(*values_of(visit, MOHS, void("M")), claim_id="V"))
+    line = text[text.index("Line 1 ") :]
+    assert "not under review" in line
+    assert "claim M; event mms.claim.voided.v1" in line
+
+
 def test_records_that_do_not_settle_it_leave_what_is_missing() -> None:
     assert "could be settled by: diameter_cm" in shown(case(*values_of(UNDECIDED), claim_id="T"))
     text = shown(case(*values_of(UNDECIDED, SMALL), claim_id="T"))
