@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.adjudication import Limits
+
 PREFIX = "MMS_"
 
 SERVICE_LINK = re.compile(
@@ -118,7 +120,10 @@ class Settings(BaseSettings):
 
     batch_max_records: Annotated[int, Field(ge=1, le=100_000)] = 1000
     batch_max_ms: Annotated[float, Field(gt=0, le=5000)] = 50
-    """Upper bound of the time in which the decisions of one batch hold up everything else in the process."""
+    """How long the decisions of one batch may hold up everything else in the process, heartbeats included.
+
+    A batch is cut behind the record at which this time is over.
+    """
     buffer_high_records: Annotated[int, Field(ge=2)] = 8000
     """A lane's buffer above which its partition is paused, and below which it is resumed."""
     buffer_low_records: Annotated[int, Field(ge=1)] = 3000
@@ -168,6 +173,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(map(variable, TOPICS))} must differ")
         self._secured()
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """What a member's history is held to."""
+        return Limits(self.history_look_back_days, self.history_max_bytes, self.history_max_day_lines)
 
     def _secured(self) -> None:
         """What the security protocol needs is there, and nothing that it would leave unused."""

@@ -62,11 +62,12 @@ async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-async def keep(stream: Stream, states: Mapping[str, bytes | None]) -> None:
-    """Write stored histories to the changelog as lanes do, each to its member's partition."""
+async def keep(stream: Stream, states: Mapping[str, bytes | None], partition: int | None = None) -> None:
+    """Write stored histories to the changelog as lanes do, each to its member's partition or to that one."""
     for member, state in states.items():
         key = member.encode()
-        place = TopicPartition(stream.settings.input_topic, partition_of(key, stream.settings.partitions))
+        number = partition_of(key, stream.settings.partitions) if partition is None else partition
+        place = TopicPartition(stream.settings.input_topic, number)
         producer = TransactionalProducer(place, stream.settings)
         await producer.start()
         record = Outgoing(key, state, 1_700_000_000_000, [])
@@ -89,9 +90,11 @@ async def history(
     )
 
 
-async def show(stream: Stream, member: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def show(
+    stream: Stream, member: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     given = ("--bootstrap", stream.settings.bootstrap_servers, *arguments)
-    return await history("show", member, *given, topic=stream.settings.changelog_topic)
+    return await history("show", member, *given, topic=stream.settings.changelog_topic, **environment)
 
 
 def refusal(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -195,6 +198,28 @@ def test_whatever_is_held_is_told_as_it_was_published() -> None:
         orjson.dumps(told)
         render(told, screen())
     assert standings == {"stands", "superseded", "voided", "unheld"}
+
+
+async def test_where_events_need_not_lie_where_their_key_belongs_every_history_of_a_member_is_shown(
+    stream: Stream,
+) -> None:
+    anywhere = {"MMS_KEY_PARTITION_CHECK": "false"}
+    own = partition_of(MEMBER.encode(), 4)
+    *others, empty = [number for number in range(4) if number != own]
+    first = ledger_of(events(claim("C-9", "17311"))).history
+    await keep(stream, {MEMBER: first}, others[0])
+    await keep(stream, {MEMBER: STORY.history}, others[1])
+    await keep(stream, {"MBR-2": STORY.history}, empty)
+    assert "no history of that member" in refusal(await show(stream, MEMBER), 1)
+
+    done = await show(stream, MEMBER, "--json", **anywhere)
+    assert (done.returncode, done.stderr) == (0, "")
+    documents = [orjson.loads("{" + one) for one in done.stdout[1:].split("\n{\n")]
+    assert [one["partition"] for one in documents] == others
+    assert [len(one["claims"]) for one in documents] == [1, 5]
+    said = (await show(stream, MEMBER, **anywhere)).stdout
+    assert said.count(NOTICE) == 2
+    assert said.index("Claim C-9") < said.index("Claim C-1 ")
 
 
 async def test_a_member_of_whom_nothing_is_held_is_not_found(stream: Stream) -> None:

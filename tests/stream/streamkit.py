@@ -30,6 +30,16 @@ PATIENCE_S = 60.0
 PARTITIONS = 4
 
 
+class Clock:
+    """A clock that a test winds."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
 class Input(NamedTuple):
     """A record to send. ``partition`` None is where Java's default partitioner puts the key."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -14,19 +15,20 @@ from aiokafka.errors import KafkaConnectionError
 
 from tests.stream.inprocess import HANG_S, Restores, owner, ready, working
 from tests.stream.killing import events
-from tests.stream.oracle import assert_exactly_once, assert_same, fold, reference
+from tests.stream.oracle import Answers, assert_exactly_once, assert_same, fold, reference
 from tests.stream.story import Story, changed, stories
-from tests.stream.streamkit import Input, Stream, partition, until
+from tests.stream.streamkit import Clock, Input, Stream, partition, until
 from worker.adjudication import Adjudicated, Rejected, Result, adjudicate, encode
 from worker.adjudication.claim import Event
 from worker.adjudication.stored import VERSION
 from worker.settings import Settings
 from worker.stream import lane as lane_module
 from worker.stream.deciding import SLICE, Adjudicate, Decided, Decider, Encode
-from worker.stream.errors import Fenced
+from worker.stream.errors import Fenced, GaveUp
 from worker.stream.histories import Aside, Histories
 from worker.stream.lane import Lane
 from worker.stream.restore import Restored, restore
+from worker.stream.retry import Backoff
 from worker.stream.transaction import TransactionalProducer
 
 PLACE = TopicPartition("in", 0)
@@ -83,7 +85,15 @@ def judge(event: Event, history: bytes | None) -> Adjudicated | Rejected:
 
 
 def decider(adjudicate: Adjudicate = judge, encode: Encode = encode) -> Decider:
-    return Decider(adjudicate, encode, Settings(key_partition_check=False))
+    """One for which time stands still: it cuts no batch."""
+    return Decider(adjudicate, encode, Settings(key_partition_check=False), now=Clock())
+
+
+@cache
+def answered(count: int) -> tuple[list[Input], Answers]:
+    """Events of forty members, and what the oracle makes of them."""
+    records = events(count, seed=72, members=40)
+    return records, fold(records)
 
 
 def arrived(records: Sequence[Input]) -> list[ConsumerRecord[bytes, bytes]]:
@@ -101,12 +111,13 @@ def values(batches: Sequence[Decided]) -> list[bytes | None]:
 
 
 class TestDeciding:
-    @pytest.mark.parametrize("size", [1, 7, SLICE, 1000])
-    def test_what_a_batch_decides_does_not_hang_on_where_it_begins_and_ends(self, size: int) -> None:
-        records = events(1500, seed=72, members=40)
+    @pytest.mark.parametrize(("size", "count"), [(1, 300), (7, 1500), (SLICE, 1500), (1000, 1500)])
+    def test_what_a_batch_decides_does_not_hang_on_where_it_begins_and_ends(
+        self, size: int, count: int
+    ) -> None:
+        records, expected = answered(count)
         batch, histories = arrived(records), Histories()
         found = [decider().decide(batch[at : at + size], histories) for at in range(0, len(batch), size)]
-        expected = fold(records)
         assert_same(values(found), [value for _, value in expected.results], "results")
         assert [letter.cause for one in found for letter in one.dead_letters] == [
             offset for offset, _ in expected.letters
@@ -183,6 +194,91 @@ class TestDeciding:
         assert tally.readjudications["void"] >= 1
 
 
+class Slow:
+    """An adjudication that takes its time, by a clock that stands still otherwise."""
+
+    def __init__(self, seconds: float) -> None:
+        self.clock = Clock()
+        self.judged: list[str] = []
+        """The ids of the events, in the order in which they came."""
+        self._seconds = seconds
+
+    def judge(self, event: Event, history: bytes | None) -> Adjudicated | Rejected:
+        self.clock.time += self._seconds
+        self.judged.append(event.id)
+        return judge(event, history)
+
+    def decider(self, batch_max_ms: float, adjudicate: Adjudicate | None = None) -> Decider:
+        settings = Settings(key_partition_check=False, batch_max_ms=batch_max_ms)
+        return Decider(adjudicate or self.judge, encode, settings, now=self.clock)
+
+
+class TestTimeOfABatch:
+    @pytest.mark.parametrize(
+        ("batch_max_ms", "records"),
+        [
+            (1, 1), (63, 2), (125, 2), (126, 3),
+            (62.5 * (SLICE - 1), SLICE - 1), (62.5 * SLICE, SLICE), (62.5 * SLICE + 1, SLICE + 1), (5000, 80),
+        ],
+    )  # fmt: skip
+    def test_it_is_cut_behind_the_record_at_which_its_time_is_over(
+        self, batch_max_ms: float, records: int
+    ) -> None:
+        batch = arrived([story.claim for story in stories(73, count=100)])
+        slow = Slow(1 / 16)
+        found = slow.decider(batch_max_ms).decide(batch, Histories())
+        assert (found.records, found.next_offset) == (records, records)
+        assert len(slow.judged) == len(found.results) == len(found.changelog) == records
+
+    def test_a_batch_that_is_cut_again_and_again_loses_and_repeats_nothing(self) -> None:
+        records, expected = answered(300)
+        slow, histories = Slow(1 / 8), Histories()
+        decide, rest, found = slow.decider(1000).decide, arrived(records), list[Decided]()
+        while rest:
+            found.append(decide(rest, histories))
+            rest = rest[found[-1].records :]
+            assert found[-1].next_offset == len(records) - len(rest)
+        assert len(found) > 30
+        assert_same(values(found), [value for _, value in expected.results], "results")
+        assert [letter.cause for one in found for letter in one.dead_letters] == [
+            offset for offset, _ in expected.letters
+        ]
+        assert {entry.key: entry.value for one in found for entry in one.changelog} == expected.histories
+
+    def test_what_follows_a_bug_on_one_claim_is_cut_too(self) -> None:
+        ((claim, *_), (other, *_), *rest) = stories(73, count=SLICE)
+        slow, histories = Slow(1), Histories()
+        broken = orjson.loads(other.value or b"")["id"]
+
+        def raising(event: Event, history: bytes | None) -> Adjudicated | Rejected:
+            if event.id == broken:
+                raise ZeroDivisionError
+            return slow.judge(event, history)
+
+        batch = arrived([claim, other, *[story.claim for story in rest]])
+        decide = slow.decider(5000, raising).decide
+        first = decide(batch, histories)
+        assert (first.bugs, first.records) == ([1], 5)  # the second of judging the first claim was in vain
+        second = decide(batch[first.records :], histories)
+        assert (second.bugs, second.records, second.next_offset) == ([], 5, 10)
+
+
+async def test_records_for_which_a_batch_had_no_time_are_decided_next_and_in_their_order(
+    stream: Stream,
+) -> None:
+    records = [record for record in events(400, seed=70, members=40) if partition(record) == 0]
+    stream.settings = stream.settings.model_copy(update={"batch_max_ms": 1e-6})
+    await stream.publish(records)
+    async with owner(stream, 0) as one:
+        lane = await one.own()
+        await stream.drained(len(records))
+        await until(lambda: lane.is_idle, "the lane to have nothing left")
+        assert lane._buffered_bytes == 0
+        commits = one.metrics.registry.get_sample_value("mms_commit_duration_seconds_count")
+        assert commits == len(records)
+    await assert_exactly_once(stream, records)
+
+
 async def test_a_decision_that_changes_is_published_as_the_next_revision(stream: Stream) -> None:
     ((claim, twin, void, _, claim_id),) = stories(74)
     records = [claim, twin, void]
@@ -253,7 +349,7 @@ async def test_a_history_that_its_topic_does_not_take_stops_the_worker_and_publi
 ) -> None:
     ((claim, *_),) = stories(78)
     topic = stream.settings.changelog_topic
-    # The results that it sent before are read as soon as their transaction times out.
+    # The results that it sent with it are read as soon as their transaction times out.
     worker = stream.worker(batch_deadline_s=1.5, transaction_timeout_s=2)
     await worker.ready()
     async with stream.administration() as client:
@@ -469,6 +565,23 @@ async def test_memory_ahead_of_a_commit_that_fails_is_thrown_away(
     assert restores.partitions == [0, 0]
 
 
+async def test_memory_that_was_kept_is_thrown_away_as_well_when_a_commit_fails(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(stream, 84)
+    async with owner(stream, 0) as one:
+        await one.own()
+        await passing.tell(passing.story.claim)
+        await one.let_go()
+        lane = await one.own()
+        assert restores.partitions == [0]
+        await decide_ahead(stream, passing.story, commits, lane)
+        commits.fail()
+        await stream.drained(3)
+    await assert_exactly_once(stream, [passing.story.claim, passing.story.twin, passing.story.void])
+    assert restores.partitions == [0, 0]
+
+
 async def test_memory_ahead_of_a_commit_is_not_laid_aside_by_a_lane_that_is_cut_off(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -503,6 +616,57 @@ async def test_a_lane_that_may_finish_commits_what_it_has_decided_ahead_and_lays
         restored = (await stream.restored())[0]
         assert {key: laid.histories.of(key) for key in restored} == restored
         assert laid.histories.size.members == len(restored)
+
+
+async def test_a_first_transaction_that_is_interrupted_between_two_topics_is_done_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, topics = TransactionalProducer._sent, list[str]()
+
+    async def interrupted(producer: TransactionalProducer, topic: str, *batch: Any) -> Any:
+        topics.append(topic)
+        if len(topics) == 2:
+            raise KafkaConnectionError("no answer")
+        delivery = await sent(producer, topic, *batch)
+        await delivery.answer
+        return delivery
+
+    monkeypatch.setattr(TransactionalProducer, "_sent", interrupted)
+    ((claim, *_),) = stories(80, place=0)
+    async with owner(stream, 0) as one:
+        await one.own()
+        await stream.publish([claim])
+        ended = one.task
+        assert ended is not None
+        await until(lambda: ended.done() or len(topics) == 4, "the transaction to be tried again")
+        await stream.drained(1)
+    await assert_exactly_once(stream, [claim])
+
+
+async def test_a_lane_that_can_never_commit_gives_up_though_each_restore_is_longer_than_its_patience(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+
+    async def restore_for_long(partition: int, settings: Settings) -> Restored:
+        clock.time += settings.patience_s + 5
+        return await restore(partition, settings)
+
+    async def unanswered(*_: object) -> None:
+        raise KafkaConnectionError("no answer")
+
+    monkeypatch.setattr(lane_module, "restore", restore_for_long)
+    monkeypatch.setattr(lane_module, "Backoff", partial(Backoff, now=clock))
+    ((claim, *_),) = stories(80, place=0)
+    async with owner(stream, 0) as one:
+        await one.own()
+        monkeypatch.setattr(TransactionalProducer, "commit", unanswered)
+        await stream.publish([claim])
+        ends, one.task = one.task, None
+        assert ends is not None
+        async with asyncio.timeout(HANG_S):
+            with pytest.raises(GaveUp):
+                await ends
 
 
 async def test_workers_that_come_and_go_restore_only_what_another_has_changed(

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,15 @@ from structlog.testing import capture_logs
 from tests.conftest import NewBroker
 from tests.stream.inprocess import HANG_S, ready, working
 from tests.stream.oracle import decided
-from tests.stream.streamkit import Input, Stream, claims, until
+from tests.stream.streamkit import Clock, Input, Stream, claims, until
+from worker.devkit.kafka import KafkaBroker
 from worker.settings import Settings
 from worker.stream import deciding, lane, source
+from worker.stream import engine as engine_module
 from worker.stream.app import report
-from worker.stream.engine import decisive
+from worker.stream.engine import Engine, decisive
 from worker.stream.errors import Bug, Fenced, Refused, told
+from worker.stream.retry import Backoff
 
 CODE = "C44.311"
 
@@ -173,6 +177,45 @@ async def test_a_commit_renews_the_patience_with_memberships(stream: Stream) -> 
             await stream.drained(done)
         assert not running.done()
     assert await found(stream) == sorted(decided(*records))
+
+
+async def has_joined_again(engine: Engine, running: asyncio.Task[None]) -> None:
+    """Wait for the next membership, or the end of the worker."""
+    failed = engine._source
+    await until(lambda: running.done() or engine._source is not failed, "the next membership")
+
+
+@pytest.mark.parametrize("has_lane", [True, False])
+async def test_memberships_that_fail_far_apart_do_not_exhaust_the_patience_though_nothing_is_committed(
+    kafka: KafkaBroker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_lane: bool
+) -> None:
+    """Of two workers on one partition one has nothing to do."""
+    clock, fetch, failing = Clock(), source.Source._fetch, list[source.Source]()
+
+    async def fetch_or_fail(membership: source.Source) -> None:
+        if membership in failing:
+            raise KafkaConnectionError("no answer")
+        await fetch(membership)
+
+    monkeypatch.setattr(engine_module, "Backoff", partial(Backoff, now=clock))
+    monkeypatch.setattr(source.Source, "_fetch", fetch_or_fail)
+    with ExitStack() as ending:
+        stream = Stream(kafka.bootstrap, prefix, tmp_path, ending, partitions=1)
+        await stream.create_topics()
+        async with working(stream.settings) as one, working(stream.settings) as other:
+            for _ in range(3):
+                await ready(one[0])
+                await ready(other[0])
+                engine, running = next(
+                    (engine, running)
+                    for engine, running in (one, other)
+                    if engine._source is not None and bool(engine._source.lanes) == has_lane
+                )
+                assert engine._source is not None
+                clock.time += stream.settings.patience_s + 1
+                failing.append(engine._source)
+                await has_joined_again(engine, running)
+                assert not running.done()
 
 
 async def fence(stream: Stream) -> None:

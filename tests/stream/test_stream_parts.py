@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError
 
 from tests.stream.oracle import reference
-from tests.stream.streamkit import Input, claims
+from tests.stream.streamkit import Clock, Input, claims
 from worker.adjudication import Adjudicated, Rejected, Result, adjudicate, encode
 from worker.adjudication.claim import Event
 from worker.settings import InvalidSettings, Settings, load_settings
@@ -32,20 +32,11 @@ from worker.stream.histories import Histories
 from worker.stream.logs import QUIET, SELDOM_S, Seldom, configure_logs
 from worker.stream.results import TRACEPARENT_BYTES
 from worker.stream.retry import Backoff
-from worker.stream.topics import RESULT_BYTES, specs
+from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES, specs
+from worker.stream.transaction import BATCH_BYTES
 
 MIB = 1 << 20
 DIAGNOSIS = "C44.311"
-
-
-class Clock:
-    """A clock that a test winds."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 # Of Kafka's own tests (UtilsTest.testMurmur2), made positive, modulo a prime number of partitions.
@@ -135,12 +126,34 @@ class TestBackoff:
         clock.time += 20
         assert backoff.failed() is not None
 
-    def test_failures_far_apart_do_not_belong_together(self) -> None:
+    @pytest.mark.parametrize(("at_work", "gives_up"), [(30, True), (30.1, False)])
+    def test_to_be_at_work_for_longer_than_its_patience_renews_it(
+        self, at_work: float, gives_up: bool
+    ) -> None:
         clock = Clock()
         backoff = Backoff(Settings(patience_s=30), now=clock)
-        for _ in range(5):
-            assert backoff.failed() is not None
-            clock.time += 31
+        backoff.failed()
+        clock.time += 5
+        backoff.at_work()
+        clock.time += at_work
+        assert (backoff.failed() is None) == gives_up
+
+    def test_the_time_that_it_takes_to_be_at_work_again_does_not_renew_it(self) -> None:
+        clock = Clock()
+        backoff = Backoff(Settings(patience_s=120), now=clock)
+        backoff.failed()
+        clock.time += 125
+        backoff.at_work()
+        clock.time += 0.1
+        assert backoff.failed() is None
+
+    def test_nor_does_the_time_after_a_failure_for_having_been_at_work_before_it(self) -> None:
+        clock = Clock()
+        backoff = Backoff(Settings(patience_s=30), now=clock)
+        backoff.at_work()
+        backoff.failed()
+        clock.time += 31
+        assert backoff.failed() is None
 
     def test_can_wait_for_ever(self) -> None:
         clock = Clock()
@@ -367,6 +380,14 @@ class TestSettings:
             connection(load_settings(security_protocol="SSL", tls_cert_file=nothing))
 
 
+@pytest.mark.parametrize(
+    ("cap", "batch"), [(1024, BATCH_BYTES), (BATCH_BYTES // 2, BATCH_BYTES), (BATCH_BYTES, 2 * BATCH_BYTES)]
+)
+def test_the_changelog_has_room_for_a_batch_of_histories_whatever_their_cap(cap: int, batch: int) -> None:
+    *_, history = specs(Settings(history_max_bytes=cap))
+    assert int(history.config["max.message.bytes"]) == batch + HEADERS_BYTES
+
+
 def test_topics_have_room_for_what_the_contract_lets_in() -> None:
     sizes = [int(spec.config["max.message.bytes"]) for spec in specs(Settings(history_max_bytes=MIB))]
     entering, results, letters, history = sizes
@@ -410,7 +431,8 @@ def judge(event: Event, history: bytes | None) -> Adjudicated | Rejected:
 
 
 def decider(adjudicate: Adjudicate = judge, encode: Encode = encode) -> Decider:
-    return Decider(adjudicate, encode, Settings(key_partition_check=False))
+    """One for which time stands still: it cuts no batch."""
+    return Decider(adjudicate, encode, Settings(key_partition_check=False), now=Clock())
 
 
 def arrived(record: Input, offset: int) -> ConsumerRecord[bytes, bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.consumer import fetcher
@@ -132,6 +132,16 @@ async def test_histories_of_any_number_and_size_are_read(stream: Stream) -> None
     members[b"after"] = state(b"1")
     await commit(large, members.items())
     assert (await restore(0, large.settings)).histories == members
+
+
+async def test_a_leader_that_tells_too_small_an_end_does_not_shorten_what_is_read(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one may that was elected a moment ago."""
+    members = {b"%d" % number: state(b"1") for number in range(2 * MOST_RECORDS)}
+    await commit(stream, members.items())
+    monkeypatch.setattr(AIOKafkaConsumer, "highwater", lambda *_: 1)
+    assert (await restore(0, stream.settings)).histories == members
 
 
 async def test_histories_behind_an_open_transaction_are_waited_for(stream: Stream) -> None:

@@ -16,6 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from tests.conftest import NewBroker
 from tests.stream.streamkit import Stream, claims, until
+from worker.devkit.kafka import KafkaBroker
 from worker.settings import Settings
 from worker.stream.errors import Fenced, Refused
 from worker.stream.topics import DEAD_LETTER_BYTES, HEADERS_BYTES, RESULT_BYTES
@@ -102,6 +103,20 @@ async def test_a_record_as_large_as_its_topic_allows_goes_through(
     await lane.close()
     ((*_, largest, _),) = (await stream.read(getattr(stream.settings, topic))).values()
     assert largest.value == value
+
+
+async def test_histories_that_do_not_compress_go_through_though_each_may_be_small_only(
+    kafka: KafkaBroker, prefix: str, tmp_path: Path
+) -> None:
+    with ExitStack() as ending:
+        stream = Stream(kafka.bootstrap, prefix, tmp_path, ending, history_max_bytes=1024)
+        await stream.create_topics()
+        topic, values = stream.settings.changelog_topic, [os.urandom(1024) for _ in range(2500)]
+        lane = producer(stream)
+        await lane.start()
+        await lane.commit({topic: [outgoing(value) for value in values]}, 1)
+        await lane.close()
+        assert [record.value for record in (await stream.read(topic))[0]] == values
 
 
 @pytest.mark.parametrize("refusing", ["results_topic", "changelog_topic"])

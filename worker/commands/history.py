@@ -64,19 +64,22 @@ def show(
     """Show the claims that are held of a member, with their dates and latest decisions. THIS SHOWS PHI.
 
     Reads the changelog of member histories, and nothing is changed. How to reach the brokers, and the name of
-    the topic, are settings of the worker (MMS_ variables). Exit code 1 when nothing is held of the member, 2
-    when the brokers or the history cannot be read.
+    the topic, are settings of the worker (MMS_ variables). Where MMS_KEY_PARTITION_CHECK=false lets a
+    member's events come on several partitions, each of them holds a history of its own, and all of them are
+    shown, one after the other. Exit code 1 when nothing is held of the member, 2 when the brokers or the
+    history cannot be read.
     """
     try:
         out = standard_output()
         with unwinding():
             settings = _settings_or_exit(bootstrap)
-            told = _described_or_exit(member, _found_or_exit(member, settings))
+            histories = [_described_or_exit(member, found) for found in _found_or_exit(member, settings)]
         with naming(out.name):
-            if json:
-                out.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
-            else:
-                render(told, screen())
+            for told in histories:
+                if json:
+                    out.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+                else:
+                    render(told, screen())
             out.flush()
     except FileError as error:
         exit_for(error)
@@ -91,7 +94,7 @@ def _settings_or_exit(bootstrap: str | None) -> Settings:
         _exit(str(error), UNREADABLE)
 
 
-def _found_or_exit(member: str, settings: Settings) -> Found:
+def _found_or_exit(member: str, settings: Settings) -> list[Found]:
     from aiokafka.errors import KafkaError
 
     from worker.stream.errors import Refused
@@ -105,13 +108,16 @@ def _found_or_exit(member: str, settings: Settings) -> Found:
     except (KafkaError, OSError, TimeoutError) as error:
         servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
         _exit(f"{servers}: {error or type(error).__name__}", UNREADABLE)
-    if found is None:
+    if not found:
         _exit(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
     return found
 
 
-async def _find(member: str, settings: Settings) -> Found | None:
-    """The member's history; its key places it on a partition, as it places the member's events."""
+async def _find(member: str, settings: Settings) -> list[Found]:
+    """The member's history; its key places it on a partition, as it places the member's events.
+
+    Where nobody checks that events are so placed there may be a history on every partition.
+    """
     from worker.stream.deciding import partition_of
     from worker.stream.errors import Refused
     from worker.stream.restore import restore
@@ -123,9 +129,13 @@ async def _find(member: str, settings: Settings) -> Found | None:
     if partitions is None:
         raise Refused(f"topic {topic} {ABSENT}; see MMS_CHANGELOG_TOPIC")
     key = member.encode(errors="surrogateescape")
-    partition = partition_of(key, partitions)
-    histories = (await restore(partition, settings, only=key)).histories
-    return Found(histories[key], topic, partition) if key in histories else None
+    looked_in = [partition_of(key, partitions)] if settings.key_partition_check else range(partitions)
+    found = []
+    for partition in looked_in:
+        histories = (await restore(partition, settings, only=key)).histories
+        if key in histories:
+            found.append(Found(histories[key], topic, partition))
+    return found
 
 
 def _described_or_exit(member: str, found: Found) -> dict[str, Any]:

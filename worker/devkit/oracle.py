@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from worker.adjudication import Limits, Rejected, adjudicate, decode, encode
+from worker.adjudication import Rejected, adjudicate, decode, encode
 from worker.reference import load_reference
 from worker.settings import Settings
 
@@ -29,9 +29,6 @@ class Expected(NamedTuple):
 def expected_of(records: Iterable[tuple[bytes, bytes]], settings: Settings) -> Expected:
     """What comes of these records, keys and structured-mode values, in the order in which they are sent."""
     reference = load_reference(settings.policies_dir, settings.codes_dir, settings.payers_file)
-    limits = Limits(
-        settings.history_look_back_days, settings.history_max_bytes, settings.history_max_day_lines
-    )
     histories: dict[bytes, bytes] = {}
     results: dict[ResultKey, bytes] = {}
     dead: Counter[str] = Counter()
@@ -42,7 +39,7 @@ def expected_of(records: Iterable[tuple[bytes, bytes]], settings: Settings) -> E
         elif event.data.member_id.encode() != key:
             dead["key_mismatch"] += 1
         else:
-            answer = adjudicate(event, histories.get(key), reference, limits)
+            answer = adjudicate(event, histories.get(key), reference, settings.limits)
             if isinstance(answer, Rejected):
                 dead[answer.reason] += 1
                 continue

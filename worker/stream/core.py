@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.adjudication import Limits, adjudicate, encode
+from worker.adjudication import adjudicate, encode
 from worker.codes.errors import CodeSetError
 from worker.policies.errors import PolicyError
 from worker.reference import load_reference
@@ -34,11 +34,8 @@ def load_core(settings: Settings) -> Core:
     except (PolicyError, CodeSetError) as error:
         raise Refused(str(error)) from error
     sets = reference.code_sets.sets
-    limits = Limits(
-        settings.history_look_back_days, settings.history_max_bytes, settings.history_max_day_lines
-    )
     return Core(
-        partial(adjudicate, reference=reference, limits=limits),
+        partial(adjudicate, reference=reference, limits=settings.limits),
         encode,
         reference.policies.digest,
         reference.code_sets.digest,

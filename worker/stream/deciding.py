@@ -3,6 +3,9 @@
 Each record meets its member's history as the records before it have left it. Bad data is a value here. Where
 the adjudication itself raises, a slice of the batch is decided again record by record, and only the claim
 that raised becomes a dead letter.
+
+While a batch is decided nothing else runs, heartbeats included, and a record can cost a thousand times what
+another costs. So a batch has its time, and is cut behind the record at which that is over.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ class Decided(NamedTuple):
 
     next_offset: int
     records: int
+    """How many were decided, from the first on: those for which there was time."""
     results: list[Outgoing]
     dead_letters: list[Outgoing]
     changelog: list[Outgoing]
@@ -103,26 +107,39 @@ class _Collected(NamedTuple):
 
 
 class Decider:
-    """Decides batches. ``adjudicate`` and ``encode`` are the pure core with its reference data bound."""
+    """Decides batches. ``adjudicate`` and ``encode`` are the pure core with its reference data bound.
 
-    def __init__(self, adjudicate: Adjudicate, encode: Encode, settings: Settings) -> None:
+    ``now`` is a clock in seconds that never goes back.
+    """
+
+    def __init__(
+        self,
+        adjudicate: Adjudicate,
+        encode: Encode,
+        settings: Settings,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._adjudicate = adjudicate
         self._encode = encode
+        self._now = now
+        self._seconds = settings.batch_max_ms / 1000
         self._partitions = settings.partitions if settings.key_partition_check else None
         self._results = ResultRecords(settings.result_source)
 
     def decide(self, batch: Sequence[ConsumerRecord], histories: Histories) -> Decided:
         """Decide a batch that has at least one record; ``histories`` are afterwards as it has left them.
 
-        What raises here leaves ``histories`` half-changed: they are of no use any more.
+        Its first record is decided however long that takes, the others as far as there is time. What raises
+        here leaves ``histories`` half-changed: they are of no use any more.
         """
-        began = time.thread_time()
+        began, ends = time.thread_time(), self._now() + self._seconds
         collected = _Collected([], [], {}, [], [], [])
-        for start in range(0, len(batch), SLICE):
-            self._decide_slice(batch[start : start + SLICE], histories, collected)
+        count = 0
+        while count < len(batch) and (not count or self._now() < ends):
+            count += self._decide_slice(batch[count : count + SLICE], histories, ends, collected)
         return Decided(
-            batch[-1].offset + 1,
-            len(batch),
+            batch[count - 1].offset + 1,
+            count,
             collected.results,
             collected.dead_letters,
             [_state(member, record, histories) for member, record in collected.changed.items()],
@@ -133,41 +150,55 @@ class Decider:
         )
 
     def _decide_slice(
-        self, records: Sequence[ConsumerRecord], histories: Histories, into: _Collected
-    ) -> None:
-        """Decide some records together, and again one by one if the pure code raises."""
-        try:
-            self._add(records, histories, into)
-        except Exception:  # noqa: BLE001  which claim it was, and what is to become of it, is found out below
-            for record in records:
-                self._add_alone(record, histories, into)
+        self, records: Sequence[ConsumerRecord], histories: Histories, ends: float, into: _Collected
+    ) -> int:
+        """Decide some records together, and again one by one if the pure code raises.
 
-    def _add_alone(self, record: ConsumerRecord, histories: Histories, into: _Collected) -> None:
+        Returns how many were decided until the clock came to ``ends``; it is one at least.
+        """
         try:
-            self._add([record], histories, into)
+            return self._add(records, histories, ends, into)
+        except Exception:  # noqa: BLE001  which claim it was, and what is to become of it, is found out below
+            for count, record in enumerate(records, 1):
+                self._add_alone(record, histories, ends, into)
+                if self._now() >= ends:
+                    return count
+            return len(records)
+
+    def _add_alone(self, record: ConsumerRecord, histories: Histories, ends: float, into: _Collected) -> None:
+        try:
+            self._add([record], histories, ends, into)
         except Exception as error:  # noqa: BLE001  the edge at which a bug on one claim is kept to that claim
             into.bugs.append(record.offset)
             into.reject(record, None, internal_error(error), type(error).__name__)
 
-    def _add(self, records: Sequence[ConsumerRecord], histories: Histories, into: _Collected) -> None:
+    def _add(
+        self, records: Sequence[ConsumerRecord], histories: Histories, ends: float, into: _Collected
+    ) -> int:
         """Add what some records come to; nothing is added and no history changed if one of them raises."""
         draft = histories.draft()
-        found = self._collect(records, draft)
+        count, found = self._collect(records, draft, ends)
         draft.keep()
         into.extend(found)
+        return count
 
-    def _collect(self, records: Sequence[ConsumerRecord], draft: Draft) -> _Collected:
+    def _collect(
+        self, records: Sequence[ConsumerRecord], draft: Draft, ends: float
+    ) -> tuple[int, _Collected]:
+        """How many of the records there was time for, and what those come to."""
         events = [_event(record) for record in records]
-        answers = [
-            event if isinstance(event, Rejected) else self._folded(record, event, draft)
-            for record, event in zip(records, events, strict=True)
-        ]
+        answers: list[Adjudicated | Rejected] = []
+        for record, event in zip(records, events, strict=True):
+            answers.append(event if isinstance(event, Rejected) else self._folded(record, event, draft))
+            if self._now() >= ends:
+                break
         values = [
             [] if isinstance(answer, Rejected) else [self._encode(result) for result in answer.results]
             for answer in answers
         ]
         found = _Collected([], [], {}, [], [], [])
-        for record, event, answer, encoded in zip(records, events, answers, values, strict=True):
+        # Behind the last answer there are records and events for which there was no time.
+        for record, event, answer, encoded in zip(records, events, answers, values, strict=False):
             if isinstance(event, Rejected):
                 found.reject(record, None, event)
             elif isinstance(answer, Rejected):
@@ -178,7 +209,7 @@ class Decider:
                     found.changed[record.key] = record
                 for result, value in zip(answer.results, encoded, strict=True):
                     found.results.append(self._results.record(record, event, result, value))
-        return found
+        return len(answers), found
 
     def _folded(self, record: ConsumerRecord, event: Event, draft: Draft) -> Adjudicated | Rejected:
         """What an event comes to, given its member's history, which then is the one after it."""

@@ -83,7 +83,6 @@ class Lane:
         self._passed = asyncio.Event()
         self._fault: Exception | None = None
         self._in_transaction = False
-        self._seconds_a_record = 0.0
 
     # ---- called by the source
 
@@ -205,6 +204,8 @@ class Lane:
         self.intake.seek(self.next_offset)
         self.intake.flow()
         self.is_open = True
+        self._backoff.at_work()
+        self._shared.patience.at_work()
         self._log.info("lane open", offset=self.next_offset)
 
     async def _work(self, producer: TransactionalProducer, histories: Histories) -> None:
@@ -271,17 +272,19 @@ class Lane:
                 f"partition {self.partition.partition}: the records from offset {batch.records[0].offset} on "
                 f"cannot be decided, {told(bug)}; nothing of them is committed"
             ) from bug
-        self._seconds_a_record = decided.seconds / decided.records
+        self._put_back(batch.records[decided.records :])
         return decided
 
     async def _commit(self, producer: TransactionalProducer, decided: Decided) -> None:
         bugs = ((self.partition.partition, offset) for offset in decided.bugs)
         dead = len(decided.dead_letters)
         self._shared.breaker.check(decided.records, dead, bugs)
+        # Histories first. Results without histories are taken for a lost changelog, and a transaction that
+        # is interrupted leaves its marker in every partition that had come into it: none in one behind.
         outputs = {
+            self._settings.changelog_topic: decided.changelog,
             self._settings.results_topic: decided.results,
             self._settings.dead_letter_topic: decided.dead_letters,
-            self._settings.changelog_topic: decided.changelog,
         }
         began = time.perf_counter()
         await self._transact(producer, outputs, decided.next_offset)
@@ -294,7 +297,7 @@ class Lane:
 
     def _take(self) -> list[ConsumerRecord]:
         """What is there, within the bounds of a batch."""
-        most, size = self._most_records(), 0
+        most, size = self._settings.batch_max_records, 0
         records: list[ConsumerRecord] = []
         while self._buffer and len(records) < most and size < BATCH_BYTES:
             record = self._buffer.popleft()
@@ -305,12 +308,11 @@ class Lane:
             self.intake.flow()
         return records
 
-    def _most_records(self) -> int:
-        """As many records as can be decided in the time for which a batch may hold up the process."""
-        most = self._settings.batch_max_records
-        if self._seconds_a_record > 0:
-            most = min(most, int(self._settings.batch_max_ms / 1000 / self._seconds_a_record))
-        return max(1, most)
+    def _put_back(self, records: Sequence[ConsumerRecord]) -> None:
+        """Records that were taken and for which there was no time: they are the next to be decided."""
+        self._buffer.extendleft(reversed(records))
+        self._buffered_bytes += sum(map(_size, records))
+        self._deciding -= len(records)
 
     def _is_above_high_water(self) -> bool:
         settings = self._settings

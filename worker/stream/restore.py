@@ -37,9 +37,12 @@ class Restored(NamedTuple):
     """By the member's key, as they are stored."""
     records: int
     """Records read, with those that later ones have replaced."""
-    size: int
-    """Bytes of the histories."""
     seconds: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of the histories; counted anew each time."""
+        return sum(map(len, self.histories.values()))
 
 
 async def restore(partition: int, settings: Settings, *, only: bytes | None = None) -> Restored:
@@ -54,11 +57,12 @@ async def restore(partition: int, settings: Settings, *, only: bytes | None = No
     began = time.monotonic()
     place = TopicPartition(settings.changelog_topic, partition)
     fold = _Fold(place, only)
-    async with _consumer(place, settings) as consumer:
-        await _read(consumer, place, fold, settings.request_timeout_s)
+    async with _consumer(settings) as consumer:
+        async with asyncio.timeout(settings.request_timeout_s):
+            end = await _seek_beginning(consumer, place)
+        await _read(consumer, place, end, fold, settings.request_timeout_s)
     fold.refuse_unknown()
-    size = sum(map(len, fold.histories.values()))
-    return Restored(fold.histories, fold.records, size, time.monotonic() - began)
+    return Restored(fold.histories, fold.records, time.monotonic() - began)
 
 
 class _Fold:
@@ -106,8 +110,8 @@ _KNOWN = bytes([VERSION])
 
 
 @asynccontextmanager
-async def _consumer(place: TopicPartition, settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group that stands at the beginning of the log."""
+async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group."""
     pass_emptied_markers()
     consumer = AIOKafkaConsumer(
         **connection(settings),
@@ -122,17 +126,29 @@ async def _consumer(place: TopicPartition, settings: Settings) -> AsyncIterator[
     try:
         async with asyncio.timeout(settings.request_timeout_s):
             await consumer.start()
-            first = await consumer.beginning_offsets([place])
-        consumer.assign([place])
-        consumer.seek(place, first[place])
         yield consumer
     finally:
         # It ends even if the caller is cancelled while waiting for that.
         await asyncio.shield(outlive(ended_within(STOP_S, consumer.stop())))
 
 
-async def _read(consumer: AIOKafkaConsumer, place: TopicPartition, fold: _Fold, patience: float) -> None:
-    """Feed ``fold`` up to the end of the log as the first fetch tells it.
+async def _seek_beginning(consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
+    """Go to the beginning of the log; returns the offset behind its last stable record."""
+    first = await consumer.beginning_offsets([place])
+    end = await consumer.end_offsets([place])
+    consumer.assign([place])
+    consumer.seek(place, first[place])
+    return int(end[place])
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, place: TopicPartition, stable_end: int, fold: _Fold, patience: float
+) -> None:
+    """Feed ``fold`` up to the end of the log.
+
+    Its end is the larger of two. The first fetch tells the end of all records, open transactions included,
+    but just after an election the leader may tell one that is too small. ``stable_end`` was asked for, which
+    a leader answers only when it knows (KIP-207), but it leaves out what lies behind an open transaction.
 
     How far it has come is told by the position, since behind the last record there may be markers, aborted
     records and what compaction has left out.
@@ -142,8 +158,8 @@ async def _read(consumer: AIOKafkaConsumer, place: TopicPartition, fold: _Fold, 
     while end is None or stands < end:
         fetched = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
         fold.take(fetched.get(place, ()))
-        if end is None:
-            end = consumer.highwater(place)
+        if end is None and (told := consumer.highwater(place)) is not None:
+            end = max(told, stable_end)
         position = await consumer.position(place)
         if position > stands:
             stands, since = position, time.monotonic()

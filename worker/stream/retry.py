@@ -25,7 +25,7 @@ class Backoff:
         self._forever = forever
         self._now = now
         self._failing_since: float | None = None
-        self._failed_last = 0.0
+        self._at_work_since: float | None = None
         self._failures = 0
 
     def succeeded(self) -> None:
@@ -33,16 +33,22 @@ class Backoff:
         self._failing_since = None
         self._failures = 0
 
-    def failed(self) -> float | None:
-        """Seconds to wait before the next try, or None to give up: failing for longer than the patience.
+    def at_work(self) -> None:
+        """Work can be done again, though maybe there is none to succeed with.
 
-        Failures that are further apart than the patience do not belong together.
+        To have been at work for longer than the patience without a failure counts as a success. The time on
+        the way there does not: with much to restore it alone is longer than the patience, try after try.
         """
+        self._at_work_since = self._now()
+
+    def failed(self) -> float | None:
+        """Seconds to wait before the next try, or None to give up: failing for longer than the patience."""
         now = self._now()
-        if self._failing_since is None or now - self._failed_last > self._settings.patience_s:
+        if self._at_work_since is not None and now - self._at_work_since > self._settings.patience_s:
+            self.succeeded()
+        self._at_work_since = None
+        if self._failing_since is None:
             self._failing_since = now
-            self._failures = 0
-        self._failed_last = now
         if not self._forever and now - self._failing_since > self._settings.patience_s:
             return None
         longest = min(self._settings.retry_first_s * 2.0**self._failures, self._settings.retry_longest_s)

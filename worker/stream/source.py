@@ -187,6 +187,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             task = self._group.create_task(lane.run())
             task.add_done_callback(self._lane_ended)
             self._tasks[lane] = task
+        if not intakes:  # otherwise it is at work when a lane is
+            self._shared.patience.at_work()
         self.has_assignment = True
         self._shared.metrics.rebalanced()
         self._shared.metrics.assigned(len(intakes))

@@ -12,6 +12,7 @@ from aiokafka.errors import IncompatibleBrokerVersion, NoError, TopicAlreadyExis
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.stream.connection import connection
 from worker.stream.errors import Refused
+from worker.stream.transaction import BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -71,7 +72,8 @@ def specs(settings: Settings) -> tuple[TopicSpec, ...]:
     as_old_as_input = {"message.timestamp.after.max.ms": FOREVER}
     compacted = {
         "cleanup.policy": "compact",
-        "max.message.bytes": str(2 * settings.history_max_bytes + HEADERS_BYTES),
+        # The broker bounds whole batches, and one of small histories may compress to no less than it was.
+        "max.message.bytes": str(max(2 * settings.history_max_bytes, BATCH_BYTES) + HEADERS_BYTES),
         "delete.retention.ms": str(2 * PRODUCER_ID_EXPIRATION_MS),
     }
     configs = {
