@@ -39,8 +39,11 @@ BATCH = 32
 LONG_FILE_BYTES = 4 << 20
 """From this size a watching person gets a progress bar."""
 
-Decide: TypeAlias = Callable[[Event], Sequence[Result] | Rejected]
-"""How an event is decided: with its member's history, or by itself."""
+Answers: TypeAlias = tuple[Sequence[object], Sequence[Result]]
+"""What each event came to, a ``Rejected`` among it where it was rejected, and all results in order."""
+
+Decide: TypeAlias = Callable[[Sequence[Event | Rejected]], Answers]
+"""How events are decided: with their members' histories, or each by itself."""
 
 Rejection: TypeAlias = tuple[int, Iterable[bytes], Rejected]
 """A rejected line: its number from 1, its bytes in pieces, and why."""
@@ -117,17 +120,17 @@ def adjudicate_file(
 
 
 def _alone(reference: Reference) -> Decide:
-    def decide(event: Event) -> Sequence[Result] | Rejected:
-        answer = adjudicate_alone(event, reference)
-        return answer if isinstance(answer, Rejected) else (answer,)
+    def decide(events: Sequence[Event | Rejected]) -> Answers:
+        answers = [one if isinstance(one, Rejected) else adjudicate_alone(one, reference) for one in events]
+        return answers, [one for one in answers if not isinstance(one, Rejected)]
 
     return decide
 
 
 def _with_history(members: Members) -> Decide:
-    def decide(event: Event) -> Sequence[Result] | Rejected:
-        answer = members.adjudicate(event)
-        return answer if isinstance(answer, Rejected) else answer.results
+    def decide(events: Sequence[Event | Rejected]) -> Answers:
+        answers = [one if isinstance(one, Rejected) else members.adjudicate(one) for one in events]
+        return answers, [result for one in answers if not isinstance(one, Rejected) for result in one.results]
 
     return decide
 
@@ -168,13 +171,14 @@ def _decide(
             continue
         # Step by step over a small batch, not line by line: each step then finds its code and data in cache.
         events = [decode(line.rstrip(b"\r\n")) for _, line in lines]
-        answers = [one if isinstance(one, Rejected) else decide(one) for one in events]
-        encoded = [encode(result) for one in answers if not isinstance(one, Rejected) for result in one]
+        answers, decided = decide(events)
+        encoded = [encode(result) for result in decided]
         encoded.append(b"")  # ends the last line
         results.write(b"\n".join(encoded))
-        for (number, line), answer in zip(lines, answers, strict=True):
-            if isinstance(answer, Rejected) and line.strip():
-                yield number, [line], answer
+        if Rejected in map(type, answers):
+            for (number, line), answer in zip(lines, answers, strict=True):
+                if isinstance(answer, Rejected) and line.strip():
+                    yield number, [line], answer
         advance()
 
 
