@@ -52,8 +52,11 @@ def rule_alone(claim: Claim, reference: Reference, *, traced: bool = False) -> R
         service = enrich(claim, line, rank, *found)
         service.traced = traced
         services.append(service)
-    for day in in_force:
-        decide_day([service for service in services if service.line.service_date == day], day)
+    if len(in_force) == 1:
+        decide_day(services.copy(), day)  # which sorts what it is given
+    else:
+        for day in in_force:
+            decide_day([service for service in services if service.line.service_date == day], day)
     return Ruled(claim, services, list(in_force.values()))
 
 
