@@ -164,14 +164,14 @@ def reference() -> Reference:
     return load_reference()
 
 
-def decided(what: Event, history: bytes | None, limits: Limits = Limits()) -> Adjudicated:  # noqa: B008  a value
+def decided(what: Event, history: bytes | None, limits: Limits = Limits()) -> Adjudicated:
     """The event with the history before it; it must not be rejected."""
     answer = adjudicate(what, history, reference(), limits)
     assert isinstance(answer, Adjudicated), answer
     return answer
 
 
-def rejected(what: Event, history: bytes | None, limits: Limits = Limits()) -> Rejected:  # noqa: B008  a value
+def rejected(what: Event, history: bytes | None, limits: Limits = Limits()) -> Rejected:
     """Why the event is rejected after this history; it must be."""
     answer = adjudicate(what, history, reference(), limits)
     assert isinstance(answer, Rejected), answer
@@ -200,7 +200,7 @@ class Ledger(NamedTuple):
     history: bytes | None = None
     published: Mapping[str, Result] = {}
 
-    def after(self, what: Event, limits: Limits = Limits()) -> Ledger:  # noqa: B008  a value
+    def after(self, what: Event, limits: Limits = Limits()) -> Ledger:
         """The ledger after one more event, which keeps what the contract says of results."""
         answer = decided(what, self.history, limits)
         published = dict(self.published)
@@ -242,7 +242,7 @@ def _rules(result: Result) -> set[str]:
     return {finding.rule for one in result.lines for finding in one.findings}
 
 
-def ledger_of(told: Iterable[Event], limits: Limits = Limits()) -> Ledger:  # noqa: B008  a value
+def ledger_of(told: Iterable[Event], limits: Limits = Limits()) -> Ledger:
     """The ledger after these events, from an empty history."""
     ledger = Ledger()
     for one in told:

@@ -266,7 +266,7 @@ def _adjudicated_elsewhere(values: bytes, hash_seed: str) -> bytes:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMS_")}
     environment |= {"PYTHONHASHSEED": hash_seed}
     command = [sys.executable, "-m", "worker", "adjudicate", "-", "--stateless"]
-    done = run(command, input=values, stdout=PIPE, env=environment, check=True)  # noqa: S603  our own command
+    done = run(command, input=values, stdout=PIPE, env=environment, check=True)
     return done.stdout
 
 

@@ -39,7 +39,7 @@ def days_after(days: int) -> str:
 # --- look-back ---
 
 
-def held_over(days: int, *first: str, limits: Limits = Limits()) -> Ledger:  # noqa: B008  a value
+def held_over(days: int, *first: str, limits: Limits = Limits()) -> Ledger:
     """A claim A with these lines, then a claim B served so many days after 2025-01-10."""
     lines = first or (f"17311 @A on {days_after(0)}",)
     return ledger_of(events(claim("A", *lines), claim("B", f"14060 on {days_after(days)}")), limits)

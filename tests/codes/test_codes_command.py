@@ -15,7 +15,7 @@ from worker.codes.releases import PACKAGE_DATA
 def codes(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-m", "worker", "codes", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603  our own program
+    return subprocess.run(command, capture_output=True, check=False, text=True)
 
 
 MUE = "MCR_MUE_PractitionerServices_Eff_07-01-2026.csv"
@@ -130,7 +130,7 @@ def test_an_import_that_runs_out_of_room_changes_nothing_and_may_be_tried_again(
     command = [sys.executable, "-m", "worker", "codes", "import", "ncci-mue", str(publisher_files / MUE)]
     into = ["--into", str(tmp_path / "new")]
     limited = ["sh", "-c", 'ulimit -f 500 && exec "$@"', "sh", *command, *into]
-    full = subprocess.run(limited, capture_output=True, check=False, text=True)  # noqa: S603  our own program
+    full = subprocess.run(limited, capture_output=True, check=False, text=True)
     assert (full.returncode, full.stdout) == (2, "")
     assert full.stderr == f"mms-worker: {tmp_path / 'new'}: cannot be written: File too large\n"
     assert list(tmp_path.iterdir()) == []
@@ -150,7 +150,7 @@ def test_a_missing_argument_is_named_as_the_help_names_it(command: str, argument
 
 def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     command = [sys.executable, "-m", "worker", "codes", "list"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()

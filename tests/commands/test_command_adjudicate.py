@@ -50,7 +50,7 @@ def start(
 ) -> Popen[bytes]:
     command = [sys.executable, "-m", "worker", "adjudicate", *map(str, arguments)]
     environment = ENVIRONMENT | dict(variables)
-    return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment)  # noqa: S603  our own command
+    return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment)
 
 
 def adjudicate(*arguments: str | Path, stdin: bytes = b"", **variables: str) -> CompletedProcess[bytes]:

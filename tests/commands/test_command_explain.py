@@ -67,7 +67,7 @@ def reference() -> Reference:
     return load_reference()
 
 
-def case(*values: bytes, claim_id: str = "", limits: Limits = Limits()) -> Case:  # noqa: B008  a value
+def case(*values: bytes, claim_id: str = "", limits: Limits = Limits()) -> Case:
     """What these events come to for a claim: that of the last event, unless it is said."""
     asked = claim_id or orjson.loads(values[-1])["data"]["claim_id"]
     with NamedTemporaryFile() as file:
@@ -98,7 +98,7 @@ def traced(*values: bytes) -> dict[str, Any]:
 
 def explain(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "worker", "explain", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, env=ENVIRONMENT, check=False)  # noqa: S603  our own command
+    return subprocess.run(command, input=stdin, capture_output=True, env=ENVIRONMENT, check=False)
 
 
 @cache

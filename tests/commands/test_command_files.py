@@ -39,13 +39,13 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def run(*arguments: str | Path, stdin: bytes = b"") -> CompletedProcess[bytes]:
-    return subprocess.run(command(*arguments), input=stdin, capture_output=True, env=ENVIRONMENT, check=False)  # noqa: S603  our own command
+    return subprocess.run(command(*arguments), input=stdin, capture_output=True, env=ENVIRONMENT, check=False)
 
 
 def shell(line: str, **environment: str) -> CompletedProcess[bytes]:
     """A line of shell in which ``worker`` is the command; exit code of its first part in a pipeline."""
     script = f'set -o pipefail; worker() {{ "{sys.executable}" -m worker "$@"; }}; {line}'
-    return subprocess.run(  # noqa: S603  our own command
+    return subprocess.run(
         ["/bin/bash", "-c", script], capture_output=True, env=ENVIRONMENT | environment, check=False
     )
 
@@ -175,7 +175,7 @@ def at_work(tmp_path: Path) -> Iterator[Popen[bytes]]:
     (tmp_path / "out").write_bytes(EARLIER)
     outputs = [f"--{name}={tmp_path / name}" for name in ("out", "dead-letters", "histories")]
     arguments = command("adjudicate", "-", *outputs)
-    with Popen(arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=ENVIRONMENT) as process:  # noqa: S603  our own command
+    with Popen(arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=ENVIRONMENT) as process:
         assert process.stdin is not None
         process.stdin.write(claims(MANY).replace(b"\n", b"\n[]\n"))
         process.stdin.flush()
@@ -198,7 +198,7 @@ def test_a_run_that_is_told_to_stop_leaves_what_was_there_and_nothing_else(
 def test_a_run_that_is_told_to_stop_waits_for_no_reader(tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
     many.write_bytes(claims(MANY))
-    with Popen(command("adjudicate", many), stdout=PIPE, env=ENVIRONMENT) as process:  # noqa: S603  our own command
+    with Popen(command("adjudicate", many), stdout=PIPE, env=ENVIRONMENT) as process:
         assert process.stdout is not None
         assert process.stdout.read(1)  # it is at work, and more follows than the pipe holds
         process.terminate()
@@ -208,7 +208,7 @@ def test_a_run_that_is_told_to_stop_waits_for_no_reader(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_what_was_there(good: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_bytes(EARLIER)
-    ran = subprocess.run(  # noqa: S603  our own command
+    ran = subprocess.run(
         command("adjudicate", good, "--out", out, "--histories", tmp_path / "held"),
         capture_output=True, env=ENVIRONMENT, check=False, preexec_fn=_no_file_may_grow,
     )  # fmt: skip
@@ -305,7 +305,7 @@ def test_a_line_longer_than_memory_is_told_and_its_neighbours_are_adjudicated(tm
         file.truncate(len(first) + (1 << 29))  # half a gigabyte of nulls, which takes no room
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + second)
-    ran = subprocess.run(  # noqa: S603  our own command
+    ran = subprocess.run(
         command("adjudicate", source), capture_output=True, env=ENVIRONMENT, check=False,
         preexec_fn=_little_memory,
     )  # fmt: skip
@@ -336,7 +336,7 @@ def test_an_id_beyond_an_encoding_is_escaped_and_in_json_it_is_whole() -> None:
     event = claims().splitlines()[0].replace(CLAIM_IDS[0].encode(), "Clé".encode())
     environment = ENVIRONMENT | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"}
     for options, shown in (([], "Cl\\xe9"), (["--json"], "Clé")):
-        ran = subprocess.run(  # noqa: S603  our own command
+        ran = subprocess.run(
             command("explain", "-", "--claim", "Clé", *options),
             input=event, capture_output=True, env=environment, check=False,
         )  # fmt: skip

@@ -16,7 +16,7 @@ WITHIN = 110
 
 
 def start(tmp_path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603  the project's own command
+    return subprocess.Popen(
         [sys.executable, "-u", "-m", "worker", "devkit", "demo", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -145,9 +145,7 @@ def test_a_broker_does_not_outlive_the_command_that_runs_it(
 ) -> None:
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "worker", "devkit", "kafka", "--port", str(port), "--dir", str(tmp_path)]
-    with subprocess.Popen(  # noqa: S603 - the project's own command
-        command, stdout=subprocess.PIPE, text=True
-    ) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert f"is ready at {LOOPBACK}:{port}" in running.stdout.readline()
         with socket.create_connection((LOOPBACK, port)) as connected:

@@ -157,7 +157,7 @@ def test_a_missing_argument_is_named_as_the_help_names_it(policy_command: Policy
 @pytest.mark.parametrize("command", [("list",), ("show", "mms-coding")])
 def test_a_reader_that_has_seen_enough_is_no_fault(command: tuple[str, ...]) -> None:
     whole = [sys.executable, "-m", "worker", "policy", *command]
-    with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # noqa: S603
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()

@@ -262,7 +262,7 @@ def test_the_digest_is_of_the_contents_of_every_file_in_the_order_of_their_names
 def test_reading_policies_loads_no_code_set_and_no_terminal_library() -> None:
     """Policies are read on the worker's way to its first JoinGroup."""
     script = "import sys, worker.policies.catalog as c; c.load(); print(*sys.modules)"
-    modules = subprocess.run(  # noqa: S603  a script of this file
+    modules = subprocess.run(
         [sys.executable, "-c", script],
         cwd=Path(__file__).parents[2],
         check=True,

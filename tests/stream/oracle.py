@@ -28,7 +28,7 @@ class Answers(NamedTuple):
     """What each record came to that was not rejected."""
 
 
-def fold(records: Iterable[Input], limits: Limits = Limits()) -> Answers:  # noqa: B008  an immutable value
+def fold(records: Iterable[Input], limits: Limits = Limits()) -> Answers:
     """Adjudicate each record with what those of the same member before it have left."""
     answers = Answers([], [], {}, [])
     for offset, record in enumerate(records):
