@@ -25,8 +25,6 @@ from worker.adjudication import Reference, Rejected, adjudicate, decode, encode
 from worker.devkit.generator import histories
 from worker.reference import load_reference
 
-TARGET_PER_SECOND = 12_000
-
 
 class Folded(NamedTuple):
     """What the events came to."""
@@ -109,7 +107,6 @@ def main() -> None:
     console.print(speed(options.events, spent))
     console.print(sizes(folded, spent))
     console.print(outcomes(folded))
-    console.print(f"target: {TARGET_PER_SECOND:,} events/s on one core")
     console.print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", style="dim")
 
 
