@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     history_look_back_days: Annotated[int, Field(ge=1, le=36_500)] = 400
     """How long before the member's newest service date a claim's latest one may be for it to be held."""
     history_max_day_lines: Annotated[int, Field(ge=50, le=100_000)] = 500
-    """Lines of one member's claims that may meet on a day of service; a claim alone may have 50."""
+    """Lines of a member that may meet on the days of service of one event; a claim alone may have 50."""
 
     key_partition_check: bool = True
     """Whether a record must lie on the partition that murmur2 of its key names."""

@@ -22,6 +22,7 @@ from worker.adjudication.held import (
     Held,
     History,
     Published,
+    mark_of,
 )
 from worker.adjudication.history import Change, Folded, Limits, change_of, fold
 from worker.adjudication.kept import unpack
@@ -69,7 +70,8 @@ def adjudicate(
     """Decide an event with what is held of its member: None, or what the event before it has left.
 
     The same event, history, policies, code sets and limits give the same results. For a rejected event the
-    history stays as it is. Raises ``stored.UnknownVersion`` on a history of another format.
+    history stays as it is, and an event is rejected that would make it larger than twice its cap. Raises
+    ``stored.UnknownVersion`` on a history of another format.
     """
     before = EMPTY if history is None else stored.read(history)
     change = change_of(event.data)
@@ -178,7 +180,7 @@ def _ruled(event: Event, folded: Folded, held: Mapping[str, Held], reference: Re
 def _has_changed(ruled: Ruled, former: Published, days: frozenset[int]) -> bool:
     """Whether on these days anything is said of the claim's lines that was not said before."""
     marks = [
-        former.lines[number * MARK_BYTES : (number + 1) * MARK_BYTES]
+        mark_of(former.lines, number)
         for number, line in enumerate(ruled.claim.lines)
         if line.service_date.toordinal() in days
     ]
@@ -214,8 +216,7 @@ def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Ev
     reason = "It was decided again because of a later event."
     lines = []
     for number, (line, service) in enumerate(zip(said.lines, ruled.services, strict=True)):
-        at = slice(number * MARK_BYTES, (number + 1) * MARK_BYTES)
-        if former[at] != marks[at]:
+        if mark_of(former, number) != mark_of(marks, number):
             text = service.book.text(READJUDICATED)
             finding = find(READJUDICATED, text, "satisfied", evidence, reason)
             lines.append(replace(line, findings=(*line.findings, finding)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -34,7 +35,7 @@ def documented(claim: Claim, received: Sequence[Records]) -> Claim:
 
 def _merged(parts: Sequence[Documentation]) -> Documentation:
     immunosuppressed: bool | None = None
-    lesions: dict[str, dict[str, object]] = {}
+    lesions: dict[str, dict[str, Any]] = {}
     for part in parts:
         if part.immunosuppressed is not None:
             immunosuppressed = part.immunosuppressed
@@ -45,5 +46,5 @@ def _merged(parts: Sequence[Documentation]) -> Documentation:
     is_listed = any(part.lesions is not None for part in parts)
     return Documentation(
         immunosuppressed=immunosuppressed,
-        lesions=tuple(Lesion(**facts) for facts in lesions.values()) if is_listed else None,  # type: ignore[arg-type]
+        lesions=tuple(Lesion(**facts) for facts in lesions.values()) if is_listed else None,
     )

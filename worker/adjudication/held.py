@@ -25,6 +25,11 @@ SEEN_BYTES = IDENTITY_BYTES + 32
 """The identity of an event, and its input digest."""
 
 
+def mark_of(marks: bytes, number: int) -> bytes:
+    """The mark of a line, by its place in the claim from 0."""
+    return marks[number * MARK_BYTES : (number + 1) * MARK_BYTES]
+
+
 class Standing(IntEnum):
     """What a claim counts for."""
 
