@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from worker.devkit.jars import BrokerError, PrerequisiteError, java
-from worker.devkit.kafka import START_SECONDS, KafkaBroker
+from worker.devkit.kafka import START_SECONDS, KafkaBroker, Listener
 from worker.devkit.ports import LOOPBACK, free_ports
 from worker.devkit.ready import broker_is_ready
 
@@ -135,6 +135,8 @@ def test_a_taken_port_is_named(tmp_path: Path, kafka: KafkaBroker) -> None:
 
     with pytest.raises(BrokerError, match=f"port {port} of 127.0.0.1 is taken"):
         KafkaBroker(tmp_path, port=port).start()
+    with pytest.raises(BrokerError, match=f"port {port} of 127.0.0.1 is taken"):
+        KafkaBroker(tmp_path, listeners=[Listener("OTHER", port, advertised=port)]).start()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
-"""A real Apache Kafka broker on loopback ports: one KRaft node in a directory of its own, no containers."""
+"""A real Apache Kafka broker on loopback ports: a KRaft node in a directory of its own, no containers.
+
+By itself it is a cluster of one. Several make a cluster if each is told its place in it.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 from uuid import uuid4
 
 from worker.devkit.jars import PROJECT, BrokerError, java, kafka_jars, kafka_version
@@ -14,7 +17,7 @@ from worker.devkit.process import Child, run
 from worker.devkit.ready import broker_is_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 LOGGING = PROJECT / "deploy" / "kafka" / "log4j2.properties"
@@ -48,6 +51,30 @@ _SETTINGS: Mapping[str, str | int] = {
 }
 
 
+class Place(NamedTuple):
+    """The place of a node in a cluster; all its nodes have the same ``cluster_id`` and ``controllers``."""
+
+    node: int
+    """Its id, from 1."""
+    cluster_id: str
+    """At most 22 letters and digits, as ``new_cluster_id`` makes them."""
+    controllers: Sequence[int]
+    """The port of every node's controller: those of the nodes 1, 2 and so on."""
+
+
+class Listener(NamedTuple):
+    """A further listener of a broker on loopback, which clients are told to be at another port."""
+
+    name: str
+    port: int
+    advertised: int
+
+
+def new_cluster_id() -> str:
+    """An id that no other cluster has."""
+    return uuid4().hex[:22]
+
+
 class KafkaBroker:
     """One Kafka node that can be started, stopped, killed and started again with the same address and data.
 
@@ -56,16 +83,25 @@ class KafkaBroker:
     """
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, settings: Mapping[str, str | int] | None = None
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str | int] | None = None,
+        place: Place | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         """Keep data, settings and log under ``directory``; listen on ``port`` or else on a free one.
 
-        ``settings`` are broker settings (those of ``server.properties``) that override the devkit's.
+        ``settings`` are broker settings (those of ``server.properties``) that override the devkit's;
+        ``place`` is for a node of a cluster of several; ``listeners`` are others than that of ``port``, which
+        is the brokers' own.
         Raises BrokerError if the machine cannot run it.
         """
         self._java, self._jars = java(), kafka_jars()
         own_port, controller_port = free_ports(2)
         self._port = port or own_port
+        self._place = place or Place(1, new_cluster_id(), [controller_port])
         self.kind = f"Apache Kafka {kafka_version(self._jars)}"
         self.bootstrap = f"{LOOPBACK}:{self._port}"
         self.log = directory / "broker.log"
@@ -74,8 +110,10 @@ class KafkaBroker:
         self._lock = directory / "lock"
         self._held: IO[str] | None = None
         self._child: Child | None = None
-        controller = f"{LOOPBACK}:{controller_port}"
-        self._settings = _properties(self.bootstrap, controller, self._data, settings or {})
+        self._listeners = (Listener("PLAINTEXT", self._port, self._port), *listeners)
+        node = _node(self._place, self._listeners) | {"log.dirs": str(self._data)}
+        given = {**node, **_SETTINGS, **(settings or {})}
+        self._settings = "".join(f"{name}={value}\n" for name, value in given.items())
 
     def start(self, within: float = START_SECONDS) -> Self:
         """Start it, with the data that it has, and return when it is ready.
@@ -84,19 +122,46 @@ class KafkaBroker:
         Blocks: from a coroutine call it through ``asyncio.to_thread``.
         Raises BrokerError with the end of the broker's log if it is not ready ``within`` seconds.
         """
-        if not is_free(self._port):
-            raise BrokerError(f"port {self._port} of {LOOPBACK} is taken: choose another or free it")
+        deadline = time.monotonic() + within
+        self.launch(within)
+        try:
+            self.await_ready(deadline - time.monotonic())
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def launch(self, within: float = START_SECONDS) -> None:
+        """Start its process without waiting until it is ready, as for a cluster that starts all its nodes.
+
+        Blocks while it formats new storage, at most ``within`` seconds.
+        Raises BrokerError if a port or the directory is taken or the settings are none.
+        """
+        for listener in self._listeners:
+            if not is_free(listener.port):
+                raise BrokerError(f"port {listener.port} of {LOOPBACK} is taken: choose another or free it")
         self._claim_directory()
         try:
             self._properties.write_text(self._settings)
             if not (self._data / "meta.properties").is_file():
                 self._format(within)
             self._child = Child(self._command("kafka.Kafka", str(self._properties)), self.log)
-            self._await_ready(time.monotonic() + within)
         except BaseException:
             self.kill()
             raise
-        return self
+
+    def await_ready(self, within: float = START_SECONDS) -> None:
+        """Return when it, and the cluster that it belongs to, has committed a transaction.
+
+        Raises BrokerError with the end of the broker's log if that is not ``within`` seconds.
+        """
+        deadline = time.monotonic() + within
+        # In a thread of its own: the caller's may have a running event loop.
+        with ThreadPoolExecutor(max_workers=1) as apart:
+            while not apart.submit(broker_is_ready, self.bootstrap, deadline).result():
+                self.check()
+                if time.monotonic() >= deadline:
+                    raise BrokerError(f"Kafka at {self.bootstrap} did not get ready:\n{self._log_tail()}")
 
     def stop(self, within: float = STOP_SECONDS) -> None:
         """Shut it down cleanly, or kill it after ``within`` seconds. Its data stays for the next start."""
@@ -150,18 +215,10 @@ class KafkaBroker:
             self._held = None
 
     def _format(self, within: float) -> None:
-        arguments = ("format", "--cluster-id", uuid4().hex[:22], "--config", str(self._properties))
+        arguments = ("format", "--cluster-id", self._place.cluster_id, "--config", str(self._properties))
         done = run(self._command("kafka.tools.StorageTool", *arguments), within)
         if done.returncode != 0:
             raise BrokerError(f"Kafka could not format {self._data}:\n{done.stdout.strip()[-2000:]}")
-
-    def _await_ready(self, deadline: float) -> None:
-        # In a thread of its own: the caller's may have a running event loop.
-        with ThreadPoolExecutor(max_workers=1) as apart:
-            while not apart.submit(broker_is_ready, self.bootstrap, deadline).result():
-                self.check()
-                if time.monotonic() >= deadline:
-                    raise BrokerError(f"Kafka at {self.bootstrap} did not get ready:\n{self._log_tail()}")
 
     def _log_tail(self, lines: int = 20) -> str:
         told = [
@@ -172,15 +229,20 @@ class KafkaBroker:
         return "\n".join([*told[-lines:], f"(the whole log: {self.log})"])
 
 
-def _properties(client: str, controller: str, data: Path, overrides: Mapping[str, str | int]) -> str:
-    # A static list of voters also for one node: several nodes are written the same way.
-    node: dict[str, str | int] = {
+def _node(place: Place, listeners: Sequence[Listener]) -> dict[str, str | int]:
+    # A static list of voters, also for one node: several nodes are written the same way.
+    controllers = [f"{LOOPBACK}:{port}" for port in place.controllers]
+    bound = [f"{listener.name}://{LOOPBACK}:{listener.port}" for listener in listeners]
+    named = [listener.name for listener in listeners]
+    return {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{client}",
+        "node.id": place.node,
+        "controller.quorum.voters": ",".join(f"{node}@{at}" for node, at in enumerate(controllers, 1)),
+        "listeners": ",".join([*bound, f"CONTROLLER://{controllers[place.node - 1]}"]),
+        "advertised.listeners": ",".join(
+            f"{listener.name}://{LOOPBACK}:{listener.advertised}" for listener in listeners
+        ),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in [*named, "CONTROLLER"]),
+        "inter.broker.listener.name": named[0],
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": str(data),
     }
-    return "".join(f"{name}={value}\n" for name, value in {**node, **_SETTINGS, **overrides}.items())
