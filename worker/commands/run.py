@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def run(
@@ -20,6 +24,9 @@ def run(
     topics, offsets or reference data do not allow to start or go on; 3 when the breaker has stopped it, since
     too much would become dead letters; 1 after a crash. Nothing half-done is committed by any of them.
     """
+    for early in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(early, _end)
+
     from worker.settings import InvalidSettings, load_settings
 
     try:
@@ -36,3 +43,12 @@ def run(
     from worker.stream.core import load_core
 
     run_worker(settings, load_core)
+
+
+def _end(_: int, __: FrameType | None) -> NoReturn:
+    """End before there is anything to finish; Faust takes the signals over once there is.
+
+    The first process of a container has no default for them: without this one it would ignore a SIGTERM
+    that comes while it still loads, and be killed in the end.
+    """
+    sys.exit(0)

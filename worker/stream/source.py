@@ -16,11 +16,12 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from worker.stream.connection import connection
+from worker.stream.coordinator import heed_coordinators
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
+from worker.stream.leaving import leave
 from worker.stream.records import read_raw_names
 from worker.stream.startup import process_age
-from worker.stream.tasks import ended_within
 from worker.stream.topics import INPUT_BYTES
 from worker.stream.verify import verify_counts
 
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from worker.stream.lane import Shared
 
 POLL_MS = 200
+SLICE = 20
+"""Most records that are unpacked before a lane may say that it has enough: what a fetch has brought is
+compressed, and may be hundreds of times as large."""
 TICK_S = 1.0
 """How often the loop looks up from waiting: in a rebalance ``getmany()`` ignores its timeout."""
-CONSUMER_STOP_S = 1.0
 
 log = structlog.get_logger()
 
@@ -87,25 +90,34 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._report_lag()
 
     async def _fetch(self) -> None:
-        """Give the lanes what there is.
+        """Give the lanes what there is; what is left of a partition that its lane holds is fetched again.
 
         Between draining the consumer and buffering nothing else may run: a lane that went back to its
         committed offset in between would get records from where it stood before.
         """
+        fetched = await self._drained(POLL_MS)
+        while fetched:
+            for partition in fetched.keys() & self.lanes.keys():
+                self.lanes[partition].offer(fetched[partition])
+            fetched = await self._drained(0)
+
+    async def _drained(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        """The next slice of what was fetched; waits for one at most so long."""
         try:
-            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(timeout_ms=POLL_MS)
+            fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
+                timeout_ms=timeout_ms, max_records=SLICE
+            )
         except OffsetOutOfRangeError as error:
             for partition in error.args[0].keys() & self.lanes.keys():
                 self.lanes[partition].doubt(error)
-            return
+            return {}
         except Exception as error:
             # Records of other partitions that were drained before it was raised are lost, their position is
             # behind them: no lane may commit where it seems to stand.
             for lane in self.lanes.values():
                 lane.doubt(error)
             raise
-        for partition in fetched.keys() & self.lanes.keys():
-            self.lanes[partition].offer(fetched[partition])
+        return fetched
 
     async def _fetching(self) -> None:
         """Raise when aiokafka's fetch task ends: ``getmany()`` would go on and bring nothing, for ever."""
@@ -219,22 +231,16 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("lanes cut off", lanes=len(late), after_seconds=deadline)
 
     async def _leave(self) -> None:
-        """Stop the consumer, which leaves the group; by force if it does not answer."""
+        """Take no assignment up any more, and leave the group."""
         self._stopping.set()
         for intake in self._intakes:  # the next membership may be without them, and is told of no revocation
             self._shared.metrics.unassigned(intake.partition.partition)
-        if await ended_within(CONSUMER_STOP_S, self._consumer.stop()):
-            return
-        log.warning("consumer does not stop: its session will expire")
-        coordinator = self._consumer._coordinator  # noqa: SLF001  no public way to end its tasks
-        if coordinator is not None and coordinator._heartbeat_task is not None:  # noqa: SLF001
-            # It would keep the membership, and with it the partitions, from whoever could work them.
-            coordinator._heartbeat_task.cancel()  # noqa: SLF001
-        await ended_within(CONSUMER_STOP_S / 3, self._consumer._client.close())  # noqa: SLF001
+        await leave(self._consumer, self._settings.app_id)
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:
     read_raw_names()
+    heed_coordinators()
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=settings.app_id,
@@ -245,5 +251,5 @@ def _consumer(settings: Settings) -> AIOKafkaConsumer:
         session_timeout_ms=round(settings.session_timeout_s * 1000),
         heartbeat_interval_ms=round(settings.heartbeat_interval_s * 1000),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        max_partition_fetch_bytes=4 * INPUT_BYTES,
+        max_partition_fetch_bytes=INPUT_BYTES,
     )

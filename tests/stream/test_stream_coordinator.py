@@ -1,0 +1,104 @@
+"""A coordinator that cannot tell a group's offset is asked again: that is no group without an offset."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import consumer
+from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    NotCoordinatorError,
+)
+from aiokafka.protocol.commit import OffsetFetchResponse_v3
+
+from worker.stream.coordinator import Coordinator, heed_coordinators
+
+GROUP = "claims"
+PLACE = TopicPartition("in", 3)
+NONE = -1
+"""The offset that a coordinator tells of a group that has none."""
+
+
+class Brokers(AIOKafkaClient):  # type: ignore[misc]
+    """In the brokers' place: each error once, then the offset, as OffsetFetch has them from version 2 on."""
+
+    def __init__(self, offset: int, *errors: type[KafkaError]) -> None:
+        super().__init__(bootstrap_servers="127.0.0.1:1")
+        self.lookups = 0
+        self._offset = offset
+        self._errors = list(errors)
+
+    async def coordinator_lookup(self, *_: Any) -> int:
+        self.lookups += 1
+        return self.lookups
+
+    async def ready(self, *_: Any, **__: Any) -> bool:
+        return True
+
+    async def send(self, *_: Any, **__: Any) -> Any:
+        if self._errors:
+            return OffsetFetchResponse_v3(0, [], self._errors.pop(0).errno)
+        return OffsetFetchResponse_v3(0, [(PLACE.topic, [(PLACE.partition, self._offset, "", 0)])], 0)
+
+
+@asynccontextmanager
+async def coordinator(brokers: Brokers) -> AsyncIterator[Coordinator]:
+    one = Coordinator(brokers, SubscriptionState(), group_id=GROUP, retry_backoff_ms=1)
+    try:
+        yield one
+    finally:
+        await one.close()
+        await brokers.close()
+
+
+async def committed(one: Coordinator) -> int | None:
+    async with asyncio.timeout(10):
+        told = (await one.fetch_committed_offsets([PLACE])).get(PLACE)
+    return None if told is None else told.offset
+
+
+@pytest.mark.parametrize(
+    ("errors", "lookups"),
+    [
+        ([], 1),
+        ([CoordinatorLoadInProgressError], 1),
+        ([CoordinatorLoadInProgressError] * 3, 1),
+        ([NotCoordinatorError], 2),
+        ([CoordinatorNotAvailableError], 2),
+        ([NotCoordinatorError, CoordinatorLoadInProgressError], 2),
+    ],
+)
+async def test_a_coordinator_that_cannot_tell_the_offset_is_asked_again_or_another_is(
+    errors: list[type[KafkaError]], lookups: int
+) -> None:
+    brokers = Brokers(1234, *errors)
+    async with coordinator(brokers) as one:
+        assert await committed(one) == 1234
+        assert brokers.lookups == lookups
+
+
+async def test_a_group_that_has_no_offset_has_none() -> None:
+    async with coordinator(Brokers(NONE)) as one:
+        assert await committed(one) is None
+
+
+async def test_a_group_that_may_not_be_read_is_not_one_without_an_offset() -> None:
+    async with coordinator(Brokers(NONE, GroupAuthorizationFailedError)) as one:
+        with pytest.raises(GroupAuthorizationFailedError, match=GROUP):
+            await committed(one)
+
+
+async def test_every_consumer_of_the_process_heeds_its_coordinator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "GroupCoordinator", consumer.GroupCoordinator)
+    heed_coordinators()
+    assert consumer.GroupCoordinator is Coordinator

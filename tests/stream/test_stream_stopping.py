@@ -1,0 +1,315 @@
+"""A worker that is told to stop ends in time, exits 0, leaves its group, and leaves nothing half-done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from tests.conftest import NewBroker
+from tests.stream.killing import SMALL_BATCH, events
+from tests.stream.oracle import assert_exactly_once
+from tests.stream.streamkit import Input, Stream, Worker, placed, until
+from worker.devkit.kafka import KafkaBroker
+
+GRACE_S = 10.0
+"""What container runtimes give a process between SIGTERM and SIGKILL."""
+LONG_S = 300
+"""Longer than any test waits: neither a session nor a transaction ends by its timeout."""
+PATIENT = {"session_timeout_s": LONG_S, "transaction_timeout_s": LONG_S, "batch_max_records": SMALL_BATCH}
+MEMBERS = 500
+BURST = 100
+BURST_EVERY_S = 0.05
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
+
+
+@asynccontextmanager
+async def load(stream: Stream, records: Sequence[Input]) -> AsyncIterator[None]:
+    """A third of the records is there to begin with, the rest comes little by little; all of it on exit."""
+    there = len(records) // 3
+    await stream.publish(records[:there])
+
+    async def send() -> None:
+        for start in range(there, len(records), BURST):
+            await stream.publish(records[start : start + BURST])
+            await asyncio.sleep(BURST_EVERY_S)  # the pace of the load; nothing waits for it
+
+    sending = asyncio.ensure_future(send())
+    try:
+        yield
+        await sending
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def stop(worker: Worker, *signals: signal.Signals) -> None:
+    """Tell a worker to stop. It ends, and with exit code 0, before a container's runtime would kill it."""
+    for each in signals or (signal.SIGTERM,):
+        os.kill(worker.pid, each)
+    await until(lambda: worker.exit_code is not None, f"the end; it said:\n{worker.text}", within=GRACE_S)
+    assert worker.exit_code == 0, worker.text
+
+
+async def group(stream: Stream) -> tuple[str, list[str]]:
+    """State of the stream's group, and the client ids of its members."""
+    async with stream.administration() as client:
+        (answer,) = await client.describe_consumer_groups([stream.settings.app_id])
+    ((_, _, state, _, _, members, *_),) = answer.groups
+    return state, [client for _, client, *_ in members]
+
+
+async def ends(stream: Stream, isolation: str) -> dict[TopicPartition, int]:
+    """Where the logs of what a worker writes end: behind all records, or behind the last stable one."""
+    settings = stream.settings
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, isolation_level=isolation
+    ) as consumer:
+        found: dict[TopicPartition, int] = await consumer.end_offsets(
+            [
+                TopicPartition(topic, number)
+                for topic in (settings.results_topic, settings.dead_letter_topic, settings.changelog_topic)
+                for number in range(settings.partitions)
+            ]
+        )
+    return found
+
+
+async def assert_published_what_is_committed(stream: Stream, records: Sequence[Input]) -> None:
+    """All that is there is what the records before the committed offsets come to; no transaction is open."""
+
+    async def are_stable() -> bool:
+        return await ends(stream, READ_COMMITTED) == await ends(stream, READ_UNCOMMITTED)
+
+    # A commit is answered a moment before its markers are written.
+    await until(are_stable, "the end of all transactions")
+    async with stream.administration() as client:
+        offsets = await client.list_consumer_group_offsets(stream.settings.app_id)
+    inputs = placed(records, stream.settings.partitions)
+    committed = [record for place, at in offsets.items() for record in inputs[place.partition][: at.offset]]
+    await assert_exactly_once(stream, committed)
+
+
+async def test_a_worker_stopped_under_load_publishes_nothing_uncommitted_and_leaves_its_group(
+    stream: Stream,
+) -> None:
+    records = events(9_000, 21, MEMBERS)
+    chance = random.Random(21)  # noqa: S311  nothing is guarded by it
+    async with load(stream, records):
+        for _ in range(4):
+            worker = stream.worker(**PATIENT)
+            await stream.drained(await stream.committed() + chance.randrange(1, 500))
+            await stop(worker)
+            assert await group(stream) == ("Empty", [])
+            assert await stream.committed() < len(records)
+            await assert_published_what_is_committed(stream, records)
+    stream.worker(**PATIENT)
+    await stream.drained(len(records))
+    await assert_exactly_once(stream, records)
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT, signal.SIGTERM)],
+    ids=["SIGINT", "SIGTERM-twice", "SIGINT-twice-and-SIGTERM"],
+)
+async def test_a_worker_that_is_told_otherwise_or_again_ends_as_well(
+    stream: Stream, signals: Sequence[signal.Signals]
+) -> None:
+    records = events(4_000, 22, MEMBERS)
+    await stream.publish(records)
+    worker = stream.worker(**PATIENT)
+    await stream.drained(500)
+    await stop(worker, *signals)
+    assert await group(stream) == ("Empty", [])
+    assert await stream.committed() < len(records)
+    await assert_published_what_is_committed(stream, records)
+
+
+async def test_a_worker_stopped_while_it_loads_ends_and_never_joins(stream: Stream) -> None:
+    worker = stream.worker(**PATIENT)
+    await until(lambda: worker.said("worker starts"), "the start")
+    await stop(worker)
+    assert await group(stream) == ("Dead", [])
+
+
+async def test_a_worker_stopped_while_it_restores_ends_and_leaves_its_group(stream: Stream) -> None:
+    records = events(400, 23, MEMBERS)
+    await stream.publish(records[:200])
+    earlier = stream.worker(**PATIENT)
+    await stream.drained(200)
+    await stop(earlier)
+    await stream.publish(records[200:])
+    async with AIOKafkaProducer(
+        bootstrap_servers=stream.settings.bootstrap_servers,
+        transactional_id=f"{stream.settings.app_id}-other",
+    ) as other:
+        await other.begin_transaction()
+        # A restore waits for the end of every open transaction.
+        await other.send_and_wait(stream.settings.changelog_topic, b"", key=b"nobody", partition=0)
+        worker = stream.worker(**PATIENT)
+        await until(
+            lambda: len(worker.said("lane open")) == stream.settings.partitions - 1, "all lanes but one"
+        )
+        await stop(worker)
+        assert await group(stream) == ("Empty", [])
+        await other.abort_transaction()
+    await assert_published_what_is_committed(stream, records)
+    stream.worker(**PATIENT)
+    await stream.drained(len(records))
+    await assert_exactly_once(stream, records)
+
+
+class Slow(ConsumerRebalanceListener):
+    """Lets its partitions go when it is told so, and holds up everyone's rebalance until then."""
+
+    def __init__(self) -> None:
+        self.is_asked = asyncio.Event()
+        self.may_go = asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        if revoked:
+            self.is_asked.set()
+            await self.may_go.wait()
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        pass
+
+
+@asynccontextmanager
+async def slow_member(stream: Stream) -> AsyncIterator[Slow]:
+    """A member of the group beside the workers, which decides nothing and is slow to let go."""
+    slow = Slow()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=stream.settings.bootstrap_servers,
+        group_id=stream.settings.app_id,
+        client_id="slow",
+        enable_auto_commit=False,
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        session_timeout_ms=LONG_S * 1000,
+        rebalance_timeout_ms=LONG_S * 1000,
+        heartbeat_interval_ms=100,
+    )
+    consumer.subscribe([stream.settings.input_topic], listener=slow)
+    await consumer.start()
+    try:
+        yield slow
+    finally:
+        slow.may_go.set()
+        await consumer.stop()
+
+
+async def test_workers_stopped_in_a_rebalance_leave_their_group_though_another_member_holds_it_up(
+    stream: Stream,
+) -> None:
+    """One has been a member and is joining again, the other has never been one."""
+    records = events(2_000, 24, MEMBERS)
+    await stream.publish(records)
+    member = stream.worker(**PATIENT)
+    await member.ready()
+    async with slow_member(stream) as slow:
+        await until(lambda: len(member.said("partitions assigned")) == 2, "a share for either")
+        newcomer = stream.worker(**PATIENT)
+        await slow.is_asked.wait()
+
+        async def is_joining_again() -> bool:
+            return await member.metric("mms_assigned_partitions") == 0 and len((await group(stream))[1]) == 3
+
+        await until(is_joining_again, "both to wait for the slow one")
+        await asyncio.gather(stop(member), stop(newcomer))
+        assert await group(stream) == ("PreparingRebalance", ["slow"])
+    await assert_published_what_is_committed(stream, records)
+    stream.worker(**PATIENT)
+    await stream.drained(len(records))
+    await assert_exactly_once(stream, records)
+
+
+@pytest.fixture
+async def fragile(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> AsyncIterator[tuple[Stream, KafkaBroker]]:
+    """A stream on a broker of its own, which may be harmed."""
+    broker = new_broker()
+    with broker, ExitStack() as ending:
+        made = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        await made.create_topics()
+        yield made, broker
+
+
+def freeze(broker: KafkaBroker) -> None:
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+
+
+def thaw(broker: KafkaBroker) -> None:
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend"),
+    [(KafkaBroker.stop, KafkaBroker.start), (KafkaBroker.kill, KafkaBroker.start), (freeze, thaw)],
+    ids=["stopped", "killed", "hanging"],
+)
+async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
+    fragile: tuple[Stream, KafkaBroker],
+    harm: Callable[[KafkaBroker], object],
+    mend: Callable[[KafkaBroker], object],
+) -> None:
+    """One has just lost it, one has noticed, one has never seen it."""
+    stream, broker = fragile
+    records = events(6_000, 25, MEMBERS)
+    quick = {"batch_deadline_s": 1, "producer_start_deadline_s": 2, "batch_max_records": SMALL_BATCH}
+    surprised, aware = stream.worker(**quick), stream.worker(**quick)
+    await surprised.ready()
+    await aware.ready()
+    await stream.publish(records)
+    await stream.drained(500)
+    await asyncio.to_thread(harm, broker)
+    try:
+        await stop(surprised)
+        late = stream.worker(**quick)
+        await until(lambda: aware.said("lane begins again"), "a lane to give its producer up")
+        await until(lambda: late.said("worker starts"), "the late one to start")
+        await asyncio.gather(stop(aware), stop(late))
+    finally:
+        await asyncio.to_thread(mend, broker)
+    stream.worker()
+    await stream.drained(len(records))
+    await assert_exactly_once(stream, records)
+
+
+async def test_workers_replaced_one_after_the_other_under_load_lose_and_repeat_nothing(
+    stream: Stream,
+) -> None:
+    records = events(9_000, 26, MEMBERS)
+    workers = [stream.worker(**PATIENT) for _ in range(3)]
+    for worker in workers:
+        await worker.ready()
+    async with load(stream, records):
+        await stream.drained(500)
+        for place, worker in enumerate(workers):
+            await stop(worker)
+            workers[place] = stream.worker(**PATIENT)
+            await workers[place].ready()
+    await stream.drained(len(records))
+    await assert_exactly_once(stream, records)
+    assert [worker.exit_code for worker in workers] == [None] * 3
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_stop_before_anything_has_begun_exits_0(
+    stream: Stream, told: signal.Signals
+) -> None:
+    *command, _, _, _ = stream.command("run")  # instead of -m worker run
+    halfway = stream.process([*command, str(Path(__file__).with_name("launch_halfway.py"))])
+    await until(lambda: "loaded" in halfway.text, "everything to be loaded")
+    await stop(halfway, told)

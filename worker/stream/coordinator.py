@@ -1,0 +1,43 @@
+"""The group's coordinator: where it cannot tell an offset, that is an error, and not a missing offset.
+
+From version 2 on, Kafka answers a request for committed offsets with one error for all of them and an empty
+list. aiokafka 0.14 looks only into the list: while a coordinator is being elected or still loads the group,
+``committed()`` says that nothing was ever committed. A lane would then begin where the log begins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka.consumer import consumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import (
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    NoError,
+    NotCoordinatorError,
+    for_code,
+)
+from aiokafka.protocol.commit import OffsetFetchRequest
+
+
+def heed_coordinators() -> None:
+    """Let every consumer of this process, made from now on, heed what its coordinator answers."""
+    consumer.GroupCoordinator = Coordinator
+
+
+class Coordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no types
+    """A client of the coordinator that asks again, or another one, until it is told the offsets."""
+
+    async def _send_req(self, request: Any) -> Any:
+        """The answer to a request. Raises what it says of all offsets; it is asked again if that can pass."""
+        response = await super()._send_req(request)
+        if isinstance(request, OffsetFetchRequest):
+            error = for_code(getattr(response, "error_code", NoError.errno))
+            if error in {CoordinatorNotAvailableError, NotCoordinatorError}:
+                self.coordinator_dead()
+            if error is GroupAuthorizationFailedError:
+                raise error(self.group_id)
+            if error is not NoError:
+                raise error
+        return response
