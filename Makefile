@@ -30,8 +30,13 @@ test: $(READY) ## Run every test, on a real Kafka where there are Java and Maven
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## Run the tests that take minutes: workers killed again and again, on a real Kafka
+soak: $(READY) ## Run the tests that take minutes: workers and brokers killed again and again, on a real Kafka
 	$(BIN)/pytest -m soak $(ARGS)
+
+.PHONY: chaos
+chaos: $(READY) ## Kill, freeze and cut off workers and brokers, and prove that nothing is lost (SEED= MINUTES= KILLS=)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	    $(if $(KILLS),--kills $(KILLS))
 
 .PHONY: check
 check: lint types purity ## Run what looks at the code without running it: lint, types, purity
