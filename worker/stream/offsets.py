@@ -62,12 +62,7 @@ async def starting_offset(intake: Intake, producer: TransactionalProducer, setti
     gap.
     """
     async with asyncio.timeout(settings.producer_start_deadline_s):
-        past = _Past(
-            await intake.committed(),
-            *await intake.bounds(),
-            await intake.has_results(),
-            await intake.has_histories(settings.changelog_topic),
-        )
+        past = await _past(intake, settings)
     start = _start(past)
     gap = "; ".join(_gaps(past, start, f"partition {intake.partition.partition}", settings))
     if gap:
@@ -78,6 +73,19 @@ async def starting_offset(intake: Intake, producer: TransactionalProducer, setti
         outputs = {settings.changelog_topic: [NOBODYS_TOMBSTONE]} if past.histories_are_missing else {}
         await producer.commit(outputs, start)
     return start
+
+
+async def _past(intake: Intake, settings: Settings) -> _Past:
+    """Ask the brokers, in an order in which another owner who goes on meanwhile looks like no gap.
+
+    A worker that was stopped for longer than its session asks on as if nothing had happened. So what was
+    written is asked for before the offset that was committed with it, and the log's end after that.
+    """
+    has_results = await intake.has_results()
+    has_histories = await intake.has_histories(settings.changelog_topic)
+    committed = await intake.committed()
+    first, end = await intake.bounds()
+    return _Past(committed, first, end, has_results, has_histories)
 
 
 def _start(past: _Past) -> int:
