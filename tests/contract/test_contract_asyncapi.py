@@ -14,6 +14,9 @@ from tests.contract.corpus import SCHEMAS, load_schema, schema_names
 from worker.adjudication.claim import DATA_TYPES
 from worker.adjudication.decode import Attributes, Reason
 from worker.settings import Settings
+from worker.stream.deadletters import ADDED
+from worker.stream.redrive.ledger import Entry, ledger_spec
+from worker.stream.redrive.sending import REDRIVE
 from worker.stream.topics import TopicSpec, specs
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text())
@@ -26,6 +29,7 @@ DESCRIBABLE = (
     "max.message.bytes",
 )
 """The topic settings that the AsyncAPI binding for Kafka has a place for."""
+DEFAULTS = Settings.model_construct()
 
 
 def references(value: object) -> Iterator[str]:
@@ -52,6 +56,11 @@ def resolve(reference: str, home: Path) -> Any:
 def message(reference: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = resolve(reference["$ref"], SCHEMAS / "asyncapi.yaml")
     return found
+
+
+def on_channel(channel: str) -> list[dict[str, str]]:
+    """References to the messages of a channel."""
+    return list(DOCUMENT["channels"][channel]["messages"].values())
 
 
 def header_names(schema: dict[str, Any]) -> set[str]:
@@ -107,7 +116,9 @@ def test_the_input_channel_carries_every_event_type_the_code_decodes() -> None:
             assert header_names(each["headers"]) >= {f"ce_{name}" for name in Attributes.__struct_fields__}
 
 
-@pytest.mark.parametrize("spec", specs(Settings.model_construct()), ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", [*specs(DEFAULTS), ledger_spec(DEFAULTS, DEFAULTS.partitions)], ids=lambda spec: spec.name
+)
 def test_topics_are_described_as_the_worker_makes_them_by_default(spec: TopicSpec) -> None:
     [channel] = [each for each in DOCUMENT["channels"].values() if each["address"] == spec.name]
     kafka = channel["bindings"]["kafka"]
@@ -126,18 +137,24 @@ def test_topics_are_described_as_the_worker_makes_them_by_default(spec: TopicSpe
 def test_records_are_keyed_by_member_except_dead_letters_which_keep_their_own_key() -> None:
     for name, each in MESSAGES.items():
         keyed = each.get("bindings") == {"$ref": "#/components/messageBindings/keyedByMember"}
-        assert keyed is (name != "deadLetter")
+        assert keyed is (name not in {"deadLetter", "redrivenDeadLetter"})
 
 
 def test_dead_letters_say_why_in_headers_with_the_reasons_of_the_code() -> None:
     headers = DOCUMENT["components"]["schemas"]["deadLetterHeaders"]
-    assert set(headers["required"]) == {
-        "mms.dlq.reason",
-        "mms.dlq.path",
-        *(f"__streams.errors.{part}" for part in ("exception", "message", "topic", "partition", "offset")),
-    }
-    assert headers["required"] == list(headers["properties"])
+    assert headers["required"] == list(headers["properties"]) == list(ADDED)
     assert headers["properties"]["mms.dlq.reason"]["enum"] == list(get_args(Reason))
+
+
+def test_every_event_may_carry_the_header_of_a_redrive_and_no_result_does() -> None:
+    for name, each in MESSAGES.items():
+        carries = REDRIVE in header_names(each["headers"])
+        assert carries is ({"$ref": f"#/components/messages/{name}"} in on_channel("claimEvents"))
+
+
+def test_an_entry_of_a_redrive_is_described_as_it_is_written() -> None:
+    entry = DOCUMENT["components"]["schemas"]["redriveEntry"]
+    assert entry["required"] == list(entry["properties"]) == list(Entry.__struct_fields__)
 
 
 def test_schemas_are_valid_2020_12_with_stable_ids_and_titles() -> None:

@@ -26,9 +26,10 @@ from tests.conftest import NewBroker
 from tests.stream.streamkit import Stream, until
 from worker.adjudication.stored import VERSION
 from worker.devkit.embedded import EmbeddedBroker
+from worker.stream.bounded import FETCH_BYTES, MOST_RECORDS
 from worker.stream.errors import Refused
 from worker.stream.markers import PartitionRecords
-from worker.stream.restore import FETCH_BYTES, MOST_RECORDS, restore
+from worker.stream.restore import restore
 from worker.stream.transaction import Outgoing, TransactionalProducer
 
 HANG_S = 30.0

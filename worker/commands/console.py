@@ -9,6 +9,11 @@ from typing import NoReturn
 from rich.console import Console
 from rich.markup import escape
 
+NOTICE = "PHI: protected health information, for those alone who need it for their work."
+"""Said before anything that claims hold is shown."""
+FILE_WIDTH = 400
+"""Columns of a line that goes to a file or a pipe: more than a row has."""
+
 
 class Output(Console):
     """Standard output, on which ids stay as they are written and a reader may stop reading.
@@ -30,6 +35,14 @@ def screen() -> Output:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     return Output()
+
+
+def listing() -> Output:
+    """The same for tables with many columns: where there is no screen to bound it, a row is one line."""
+    output = screen()
+    if not output.is_terminal:
+        output.width = FILE_WIDTH
+    return output
 
 
 def literal(id_: str) -> str:

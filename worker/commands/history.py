@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import orjson
 from cyclopts import App, Parameter
@@ -16,9 +13,10 @@ from msgspec import DecodeError
 from worker.adjudication import stored
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.kept import unpack
-from worker.commands.console import literal, screen
+from worker.commands.brokers import NOT_READ, Bootstrap, answer_or_exit, exit_with, settings_or_exit
+from worker.commands.console import NOTICE, literal, screen
 from worker.commands.ending import unwinding
-from worker.commands.faults import FileError, exit_for, naming, tell
+from worker.commands.faults import FileError, exit_for, naming
 from worker.commands.writing import standard_output
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
 
 app = App(name="history", help="Show what is held of a member. What it prints is PHI.")
 
-NOT_FOUND, UNREADABLE = 1, 2
-NOTICE = "PHI: protected health information, for those alone who need it for their work."
+NOT_FOUND = 1
 STYLES = {"pay": "green", "deny": "red", "pend": "yellow", "partial": "yellow"}
 COUNTS_AS = {
     Standing.STANDS: "in force",
@@ -52,13 +49,7 @@ def show(
     member: Annotated[str, Parameter(help="The member's id.")],
     /,
     *,
-    bootstrap: Annotated[
-        str | None,
-        Parameter(
-            name=["--bootstrap", "--bootstrap-servers"],
-            help="Brokers as host:port, with commas between them; by default MMS_BOOTSTRAP_SERVERS.",
-        ),
-    ] = None,
+    bootstrap: Bootstrap = None,
     json: Annotated[bool, Parameter(help="Print JSON.", negative="")] = False,
 ) -> None:
     """Show the claims that are held of a member, with their dates and latest decisions. THIS SHOWS PHI.
@@ -72,7 +63,7 @@ def show(
     try:
         out = standard_output()
         with unwinding():
-            settings = _settings_or_exit(bootstrap)
+            settings = settings_or_exit(bootstrap)
             histories = [_described_or_exit(member, found) for found in _found_or_exit(member, settings)]
         with naming(out.name):
             for told in histories:
@@ -85,31 +76,10 @@ def show(
         exit_for(error)
 
 
-def _settings_or_exit(bootstrap: str | None) -> Settings:
-    from worker.settings import InvalidSettings, load_settings
-
-    try:
-        return load_settings(**({} if bootstrap is None else {"bootstrap_servers": bootstrap}))
-    except InvalidSettings as error:
-        _exit(str(error), UNREADABLE)
-
-
 def _found_or_exit(member: str, settings: Settings) -> list[Found]:
-    from aiokafka.errors import KafkaError
-
-    from worker.stream.errors import Refused
-
-    # What goes wrong is told once, by the line below.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        found = asyncio.run(_find(member, settings))
-    except Refused as error:
-        _exit(str(error), UNREADABLE)
-    except (KafkaError, OSError, TimeoutError) as error:
-        servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
-        _exit(f"{servers}: {error or type(error).__name__}", UNREADABLE)
+    found = answer_or_exit(_find(member, settings), settings)
     if not found:
-        _exit(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
+        exit_with(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
     return found
 
 
@@ -143,12 +113,7 @@ def _described_or_exit(member: str, found: Found) -> dict[str, Any]:
         return described(member, found)
     except DecodeError:  # its text may quote the history
         place = f"partition {found.partition} of {found.topic}"
-        _exit(f"{place}: the history of that member is damaged: it cannot be decoded", UNREADABLE)
-
-
-def _exit(message: str, code: int) -> NoReturn:
-    tell(f"mms-worker: {message}")
-    sys.exit(code)
+        exit_with(f"{place}: the history of that member is damaged: it cannot be decoded", NOT_READ)
 
 
 def described(member: str, found: Found) -> dict[str, Any]:

@@ -10,29 +10,50 @@ from worker.adjudication.decode import Rejected
 from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from aiokafka import ConsumerRecord
 
+    from worker.adjudication.decode import Headers
+
 PACKAGE = Path(worker.__file__).parent
+
+ADDED = (
+    "__streams.errors.exception",
+    "__streams.errors.message",
+    "__streams.errors.topic",
+    "__streams.errors.partition",
+    "__streams.errors.offset",
+    "mms.dlq.reason",
+    "mms.dlq.path",
+)
+"""The headers that a dead letter has behind those of its record: KIP-1034's and the worker's own."""
 
 
 def dead_letter(record: ConsumerRecord, rejected: Rejected, exception: str = "Rejected") -> Outgoing:
-    """The input record byte for byte, with the headers of KIP-1034 and the worker's own behind its headers.
+    """The input record byte for byte, with the headers ``ADDED`` in their order behind its own.
 
     ``exception`` is the name of the exception's type where there was one.
     """
-    added = {
-        "__streams.errors.exception": exception,
-        "__streams.errors.message": rejected.message,
-        "__streams.errors.topic": record.topic,
-        "__streams.errors.partition": str(record.partition),
-        "__streams.errors.offset": str(record.offset),
-        "mms.dlq.reason": rejected.reason,
-        "mms.dlq.path": rejected.path,
-    }
-    headers = [*record.headers, *((name, text.encode()) for name, text in added.items())]
-    return Outgoing(record.key, record.value, record.timestamp, headers, record.offset)
+    place = (record.topic, str(record.partition), str(record.offset))
+    told = (exception, rejected.message, *place, rejected.reason, rejected.path)
+    added = zip(ADDED, map(str.encode, told), strict=True)
+    return Outgoing(record.key, record.value, record.timestamp, [*record.headers, *added], record.offset)
+
+
+def taken_apart(headers: Headers) -> tuple[Headers, Sequence[str]] | None:
+    """The headers that a dead letter's record came with, and what ``ADDED`` say; None of a foreign record.
+
+    The worker's own are the last ones, all of ``ADDED`` in exactly that order. Headers of the same names
+    before them came with the record (from a producer, or because the record is a dead letter that somebody
+    has copied to the input) and are left as they are. Anything else was not written by ``dead_letter``.
+    """
+    own, added = headers[: -len(ADDED)], headers[-len(ADDED) :]
+    texts = [value.decode(errors="replace") for _, value in added if value is not None]
+    if tuple(name for name, _ in added) != ADDED or len(texts) < len(ADDED):
+        return None
+    return own, texts
 
 
 def internal_error(error: Exception) -> Rejected:

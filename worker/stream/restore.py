@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from worker.adjudication.stored import VERSION, version_of
-from worker.stream.connection import connection
+from worker.stream.bounded import reader, up_to_end
 from worker.stream.errors import Refused
 from worker.stream.markers import pass_emptied_markers
-from worker.stream.tasks import ended_within, outlive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from aiokafka import ConsumerRecord
 
     from worker.settings import Settings
-
-FETCH_BYTES = 4 << 20
-"""Most that one fetch brings, compressed; it is unpacked a batch at a time. A larger batch comes alone."""
-MOST_RECORDS = 1000
-"""Records that are taken in before other tasks of the process have their turn."""
-POLL_MS = 20
-STOP_S = 1.0
 
 
 class Restored(NamedTuple):
@@ -48,19 +38,17 @@ class Restored(NamedTuple):
 async def restore(partition: int, settings: Settings, *, only: bytes | None = None) -> Restored:
     """The committed histories of all members of a partition, or of the ``only`` one whose key is given.
 
-    Reads from the log's beginning to where it ends now. That is the end of all records, open transactions
-    included: histories that were committed behind another producer's open transaction are not left out, but
-    waited for. Raises Refused for a history of a version that this worker does not know, unless a later one
-    has replaced it; TimeoutError when the position stands still for longer than the settings' request
-    timeout; and what aiokafka raises.
+    Reads from the log's beginning to where it ends now, as ``up_to_end`` does. Raises Refused for a history
+    of a version that this worker does not know, unless a later one has replaced it; TimeoutError when the
+    position stands still for longer than the settings' request timeout; and what aiokafka raises.
     """
     began = time.monotonic()
+    pass_emptied_markers()
     place = TopicPartition(settings.changelog_topic, partition)
     fold = _Fold(place, only)
-    async with _consumer(settings) as consumer:
-        async with asyncio.timeout(settings.request_timeout_s):
-            end = await _seek_beginning(consumer, place)
-        await _read(consumer, place, end, fold, settings.request_timeout_s)
+    async with reader(settings) as consumer:
+        async for records in up_to_end(consumer, place, settings.request_timeout_s):
+            fold.take(records)
     fold.refuse_unknown()
     return Restored(fold.histories, fold.records, time.monotonic() - began)
 
@@ -107,65 +95,3 @@ class _Fold:
 
 
 _KNOWN = bytes([VERSION])
-
-
-@asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group."""
-    pass_emptied_markers()
-    consumer = AIOKafkaConsumer(
-        **connection(settings),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        # Where the log begins is asked for below. One that is cut while it is read is to be read anew.
-        auto_offset_reset="none",
-        fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        fetch_max_bytes=FETCH_BYTES,
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
-    try:
-        async with asyncio.timeout(settings.request_timeout_s):
-            await consumer.start()
-        yield consumer
-    finally:
-        # It ends even if the caller is cancelled while waiting for that.
-        await asyncio.shield(outlive(ended_within(STOP_S, consumer.stop())))
-
-
-async def _seek_beginning(consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
-    """Go to the beginning of the log; returns the offset behind its last stable record."""
-    first = await consumer.beginning_offsets([place])
-    end = await consumer.end_offsets([place])
-    consumer.assign([place])
-    consumer.seek(place, first[place])
-    return int(end[place])
-
-
-async def _read(
-    consumer: AIOKafkaConsumer, place: TopicPartition, stable_end: int, fold: _Fold, patience: float
-) -> None:
-    """Feed ``fold`` up to the end of the log.
-
-    Its end is the larger of two. The first fetch tells the end of all records, open transactions included,
-    but just after an election the leader may tell one that is too small. ``stable_end`` was asked for, which
-    a leader answers only when it knows (KIP-207), but it leaves out what lies behind an open transaction.
-
-    How far it has come is told by the position, since behind the last record there may be markers, aborted
-    records and what compaction has left out.
-    """
-    end = None
-    stands, since = -1, time.monotonic()
-    while end is None or stands < end:
-        fetched = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
-        fold.take(fetched.get(place, ()))
-        if end is None and (told := consumer.highwater(place)) is not None:
-            end = max(told, stable_end)
-        position = await consumer.position(place)
-        if position > stands:
-            stands, since = position, time.monotonic()
-        elif time.monotonic() - since > patience:
-            raise TimeoutError(
-                f"partition {place.partition} of {place.topic}: nothing came behind offset {stands} for "
-                f"{patience:g} s, though the log ends at {'an unknown offset' if end is None else end}"
-            )
-        await asyncio.sleep(0)  # while there are records, nothing above waits for anything

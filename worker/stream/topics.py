@@ -83,11 +83,16 @@ def specs(settings: Settings) -> tuple[TopicSpec, ...]:
         | as_old_as_input,
         settings.changelog_topic: compacted | as_old_as_input,
     }
-    durable = {"min.insync.replicas": "2" if settings.replication > 2 else "1"}
+    durable = durability(settings.replication)
     return tuple(
         TopicSpec(name, settings.partitions, settings.replication, config | durable)
         for name, config in configs.items()
     )
+
+
+def durability(replication: int) -> dict[str, str]:
+    """How many replicas must have a record before it counts as written."""
+    return {"min.insync.replicas": "2" if replication > 2 else "1"}
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
     cause: int | None = None
     """Offset of the input record that it answers."""
 
@@ -54,19 +54,22 @@ class _Delivery(NamedTuple):
 
 
 class TransactionalProducer:
-    """A producer of one transactional id for the records of one input partition."""
+    """A producer of one transactional id for the records that come of one partition, a lane's by default."""
 
-    def __init__(self, source: TopicPartition, settings: Settings) -> None:
+    def __init__(
+        self, source: TopicPartition, settings: Settings, transactional_id: str | None = None
+    ) -> None:
         self._source = source
         self._group = settings.app_id
         self._settings = settings
+        self._id = transactional_id or f"{self._group}-{source.topic}-{source.partition}"
         self._producer: Any = None
 
     async def start(self) -> None:
         """Fence whoever used this transactional id before, and settle the transaction that it left open."""
         self._producer = AIOKafkaProducer(
             **connection(self._settings),
-            transactional_id=f"{self._group}-{self._source.topic}-{self._source.partition}",
+            transactional_id=self._id,
             transaction_timeout_ms=round(self._settings.transaction_timeout_s * 1000),
             compression_type="lz4",
             max_batch_size=BATCH_BYTES,
@@ -75,8 +78,8 @@ class TransactionalProducer:
         async with asyncio.timeout(self._settings.producer_start_deadline_s):
             await self._producer.start()
 
-    async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int) -> None:
-        """Write ``outputs`` (by topic) and the input offset in one transaction.
+    async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int | None) -> None:
+        """Write ``outputs`` (by topic) and the input offset, if there is one, in one transaction.
 
         Raises Fenced if the transactional id has another producer, Refused if a record is larger than its
         topic takes; after any exception the state of the transaction is unknown and the producer must be
@@ -90,7 +93,8 @@ class TransactionalProducer:
                     for batch, packed in self._packed(records):
                         deliveries.append(await self._sent(topic, batch, packed))
                 await self._delivered(deliveries)
-                await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
+                if next_offset is not None:
+                    await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await self._producer.commit_transaction()
         except Exception as error:
             reason = self._given_up() or error

@@ -1,0 +1,313 @@
+"""``mms-worker dlq``: what is told of dead letters, which of them are meant, and what is not told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, get_args
+
+import orjson
+import pytest
+from aiokafka import ConsumerRecord
+
+from tests.stream.letterkit import SENT_MS, Record, dlq, letters, numbered, redrive, set_aside, write
+from tests.stream.streamkit import PARTITIONS, Stream
+from worker.adjudication.decode import Reason
+from worker.commands.console import NOTICE, screen
+from worker.commands.dlq import Filters, app
+from worker.commands.letter_pages import render_list
+from worker.devkit.kafka import KafkaBroker
+from worker.devkit.ports import LOOPBACK, free_ports
+from worker.devkit.process import run
+from worker.stream.records import RawName
+from worker.stream.redrive.ledger import ledger_topic
+from worker.stream.redrive.letter import letter_of
+from worker.stream.redrive.selection import Selection
+from worker.stream.topics import ABSENT, TopicSpec, create_missing
+from worker.stream.transaction import Outgoing
+
+DIAGNOSIS = "C44.311"
+"""Of a claim, so not to be shown unless that is asked for."""
+SENT = "2023-11-14T22:13:20.000Z"
+"""``SENT_MS`` as it is told."""
+
+
+@pytest.fixture
+async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
+    """Topics of this test's own on the session's broker."""
+    with ExitStack() as ending:
+        made = Stream(kafka.bootstrap, prefix, tmp_path, ending)
+        await made.create_topics()
+        yield made
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Stream:
+    """Settings without a broker."""
+    (port,) = free_ports(1)
+    return Stream(f"{LOOPBACK}:{port}", "offline", tmp_path, ExitStack())
+
+
+def selection(*arguments: str) -> Selection:
+    """What the arguments of a command select."""
+    _, bound, _ = app.parse_args(["list", *arguments], exit_on_error=False)
+    filters = bound.arguments.get("filters", Filters())
+    assert isinstance(filters, Filters)
+    return filters.selection_or_exit()
+
+
+def letter(stream: Stream, reason: str = "contract", **place: int) -> ConsumerRecord:
+    (made,) = letters([Record(b"k", b"v", reason=reason)], stream, place.get("partition", 0))
+    return ConsumerRecord(
+        "dlq", place.get("partition", 0), place.get("offset", 0), place.get("timestamp", SENT_MS), 0,
+        made.key, made.value, None, 0, 0, tuple(made.headers),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken", "left"),
+    [
+        ("--reason contract", {"reason": "contract"}, {"reason": "too_large"}),
+        ("--reason contract --reason too_large", {"reason": "too_large"}, {"reason": "undecodable"}),
+        ("--partition 1", {"partition": 1}, {"partition": 0}),
+        ("--partition 1 --partition 2", {"partition": 2}, {"partition": 3}),
+        ("--partition 0 --offset 5", {"offset": 5}, {"offset": 4}),
+        ("--partition 0 --offset 5 --offset 7", {"offset": 7}, {"offset": 6}),
+        ("--partition 0 --from-offset 5", {"offset": 5}, {"offset": 4}),
+        ("--partition 0 --to-offset 5", {"offset": 4}, {"offset": 5}),
+        ("--from 2023-11-14T22:13:20Z", {"timestamp": SENT_MS}, {"timestamp": SENT_MS - 1}),
+        ("--to 2023-11-14T22:13:20Z", {"timestamp": SENT_MS - 1}, {"timestamp": SENT_MS}),
+        ("--from 2023-11-14T22:13:20.001Z", {"timestamp": SENT_MS + 1}, {"timestamp": SENT_MS}),
+        ("--from 2023-11-14T22:13:20.000001Z", {"timestamp": SENT_MS + 1}, {"timestamp": SENT_MS}),
+        ("--to 2023-11-14T22:13:20.000001Z", {"timestamp": SENT_MS}, {"timestamp": SENT_MS + 1}),
+        ("--from 2023-11-14T22:13:20", {"timestamp": SENT_MS}, {"timestamp": SENT_MS - 1}),
+        ("--from 2023-11-15T00:13:20+02:00", {"timestamp": SENT_MS}, {"timestamp": SENT_MS - 1}),
+        ("--from 1970-01-02", {"timestamp": 86_400_000}, {"timestamp": 86_399_999}),
+        ("--to 1969-12-31", {"timestamp": -86_400_001}, {"timestamp": -86_400_000}),
+        ("--reason contract --from 2023-11-14T22:13:20Z", {}, {"timestamp": SENT_MS - 1}),
+        ("--reason contract --from 2023-11-14T22:13:20Z", {}, {"reason": "too_large"}),
+    ],
+)  # fmt: skip
+def test_a_filter_takes_up_to_its_bounds_and_no_further(
+    offline: Stream, arguments: str, taken: dict[str, Any], left: dict[str, Any]
+) -> None:
+    chosen = selection(*arguments.split())
+    assert chosen.takes(letter_of(letter(offline, **taken)))
+    assert not chosen.takes(letter_of(letter(offline, **left)))
+
+
+def test_without_filters_all_are_meant_those_without_a_reason_too(offline: Stream) -> None:
+    foreign = letter_of(ConsumerRecord("dlq", 0, 0, SENT_MS, 0, None, None, None, 0, 0, ()))
+    assert selection().takes(foreign)
+    assert not selection("--reason", "contract").takes(foreign)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "first", "last"),
+    [
+        (Selection(), 0, None),
+        (Selection(from_offset=5), 5, None),
+        (Selection(to_offset=5), 0, 4),
+        (Selection(offsets=frozenset({3, 7})), 3, 7),
+        (Selection(offsets=frozenset({3, 7}), from_offset=4, to_offset=6), 4, 5),
+    ],
+)
+def test_no_more_is_read_than_the_offsets_say(chosen: Selection, first: int, last: int | None) -> None:
+    assert (chosen.first_offset, chosen.last_offset) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--reason", "unknown"], [*get_args(Reason)]),
+        (["--from", "yesterday"], ["--from", "2026-05-04T10:30:00Z"]),
+        (["--to", "2026-13-01"], ["--to"]),
+        (["--partition", "-1"], ["--partition"]),
+        (["--offset", "3"], ["--offset", "one --partition"]),
+        (
+            ["--from-offset", "3", "--partition", "1", "--partition", "2"],
+            ["--from-offset", "one --partition"],
+        ),
+        (["--to-offset", "3"], ["--to-offset", "one --partition"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["list", "redrive"])
+def test_a_filter_that_is_none_ends_it_with_two_and_what_there_is(
+    offline: Stream, command: str, arguments: list[str], told: list[str]
+) -> None:
+    done = run(offline.command("dlq", command, *arguments), 60)
+    assert done.returncode == 2
+    for part in told:
+        assert part in done.stdout
+
+
+def rows(done: CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stdout
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+async def test_letters_are_listed_with_where_they_are_why_and_when_they_were_redriven(stream: Stream) -> None:
+    settings = stream.settings
+    first = [Record(b"k", b"v", reason="contract"), Record(b"k", b"v", timestamp=SENT_MS - 1)]
+    await set_aside(stream, first, 1)
+    await set_aside(stream, numbered(1), 3)
+    await write(stream, settings.dead_letter_topic, 3, [Outgoing(b"k", b"v", SENT_MS, [(DIAGNOSIS, b"1")])])
+    assert [row["redriven"] for row in rows(await dlq(stream, "list", "--json"))] == [None] * 4
+    await redrive(stream, "--partition", "1", "--offset", "1")
+
+    one, two, three, foreign = rows(await dlq(stream, "list", "--json"))
+    assert one == {
+        "partition": 1, "offset": 0, "time": SENT, "reason": "contract", "path": "$.data[0]",
+        "source_topic": settings.input_topic, "source_partition": 1, "source_offset": 0, "redriven": None,
+        "fault": None,
+    }  # fmt: skip
+    assert (two["offset"], two["time"], two["source_offset"]) == (1, "2023-11-14T22:13:19.999Z", 1)
+    (sent,) = (await stream.read(settings.input_topic))[1]
+    assert two["redriven"] is not None
+    assert two["redriven"] > SENT
+    assert selection("--from", two["redriven"]).from_ms == sent.timestamp
+    assert (three["partition"], three["redriven"]) == (3, None)
+    assert {foreign[name] for name in ("reason", "path", "source_topic", "source_offset")} == {None}
+    assert (foreign["partition"], foreign["offset"]) == (3, 2)
+    assert "no dead letter of this worker" in foreign["fault"]
+
+    assert rows(await dlq(stream, "list", "--json", "--reason", "contract")) == [one]
+    before = await dlq(stream, "list", "--json", "--partition", "1", "--to", SENT)
+    assert rows(before) == [two]
+    assert rows(await dlq(stream, "list", "--json", "--partition", "3", "--from-offset", "1")) == [foreign]
+    assert rows(await dlq(stream, "list", "--json", "--partition", "3", "--from-offset", "99")) == []
+
+    said = (await dlq(stream, "list")).stdout
+    table, summary = said.split("\n\n")
+    assert table.splitlines()[1].split()[:6] == ["1", "0", "2023-11-14", "22:13:20Z", "contract", "$.data[0]"]
+    assert summary.splitlines()[-1].split() == ["together", "4", "1"]
+    assert DIAGNOSIS not in said
+
+
+async def test_no_letters_are_none_and_no_fault(stream: Stream) -> None:
+    done = await dlq(stream, "list")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"No such dead letters in {stream.settings.dead_letter_topic}.\n",
+    )
+    assert rows(await dlq(stream, "list", "--json")) == []
+
+
+async def test_a_letter_is_shown_without_what_it_holds_unless_phi_is_asked_for(stream: Stream) -> None:
+    topic = stream.settings.dead_letter_topic
+    record = Record(
+        b"MBR-1",
+        b'{"diagnoses": ["C44.311"]}',
+        [
+            ("ce_subject", b"MBR-1"),
+            (RawName("\udcff"), b"\xff"),
+            ("mms.redrive", f"{topic}/0/0".encode()),
+            ("mms.redrive", b"MBR-1/0/0"),
+            ("null", None),
+        ],
+    )
+    await set_aside(stream, [Record(None, None), record], 2)
+
+    plain = await dlq(stream, "show", "2", "1")
+    assert plain.returncode == 0
+    for line in (
+        f"Dead letter 1 of partition 2 of {topic}",
+        "  time       2023-11-14T22:13:20.000Z",
+        "  reason     unknown_claim",
+        "  path       $.data[1]",
+        "  message    what is wrong",
+        f"  came from  offset 1 of partition 2 of {stream.settings.input_topic}",
+        f"  was before {topic}/0/0",
+        "  redriven   not yet",
+        "  key: 5 bytes",
+        "  value: 26 bytes",
+        "  header ce_subject: 5 bytes",
+        "  header \\xff: 1 bytes",
+        "  header null: null",
+    ):
+        assert line in plain.stdout.splitlines()
+    document = await dlq(stream, "show", "2", "1", "--json")
+    for said in (plain.stdout, document.stdout):
+        assert DIAGNOSIS not in said
+        assert "MBR-1" not in said
+
+    told = orjson.loads((await dlq(stream, "show", "2", "1", "--json", "--with-phi")).stdout)
+    assert told["notice"] == NOTICE
+    assert (told["key"], told["value"]) == ({"text": "MBR-1"}, {"text": '{"diagnoses": ["C44.311"]}'})
+    assert [header["value"] for header in told["headers"]] == [
+        {"text": "MBR-1"}, {"base64": "/w=="}, {"text": f"{topic}/0/0"}, {"text": "MBR-1/0/0"}, None
+    ]  # fmt: skip
+    opened = (await dlq(stream, "show", "2", "1", "--with-phi")).stdout.splitlines()
+    assert opened[0] == NOTICE
+    assert '  value: {"diagnoses": ["C44.311"]}' in opened
+
+    nothing = orjson.loads((await dlq(stream, "show", "2", "0", "--json", "--with-phi")).stdout)
+    assert (nothing["key"], nothing["value"], nothing["headers"]) == (None, None, [])
+
+
+async def test_a_foreign_record_is_shown_as_one(stream: Stream) -> None:
+    record = Outgoing(b"k", b"v", SENT_MS, [("mms.dlq.reason", b"made up")])
+    await write(stream, stream.settings.dead_letter_topic, 0, [record])
+    done = await dlq(stream, "show", "0", "0")
+    assert done.returncode == 0
+    assert "  reason     none: it is no dead letter of this worker" in done.stdout
+    assert "  header mms.dlq.reason: 7 bytes" in done.stdout
+
+
+async def test_an_offset_without_a_letter_is_not_found(stream: Stream) -> None:
+    await set_aside(stream, numbered(1), 0)
+    for offset in ("1", "7"):  # at the first there is a marker
+        done = await dlq(stream, "show", "0", offset)
+        place = f"partition 0 of {stream.settings.dead_letter_topic}"
+        assert (done.returncode, done.stdout) == (
+            1,
+            f"mms-worker: {place} has no record at offset {offset}; see mms-worker dlq list\n",
+        )
+    done = await dlq(stream, "show", str(PARTITIONS), "0")
+    assert done.returncode == 2
+    assert f"has no partition {PARTITIONS}, it has {PARTITIONS}" in done.stdout
+
+
+async def test_topics_that_a_redrive_cannot_work_with_are_refused(stream: Stream, tmp_path: Path) -> None:
+    settings = stream.settings
+    for field in ("dead_letter_topic", "input_topic"):
+        command = stream.command("dlq", "redrive", "--execute", **{field: "nowhere"})
+        done = run(command, 60)
+        assert (done.returncode, done.stdout) == (
+            2,
+            f"mms-worker: topic nowhere {ABSENT}; see MMS_{field.upper()}\n",
+        )
+    narrow = TopicSpec(ledger_topic(settings), 2, 1, {})
+    async with stream.administration() as client:
+        await create_missing(client, [narrow])
+    for arguments in (["list"], ["redrive", "--execute"]):
+        done = await dlq(stream, *arguments)
+        assert done.returncode == 2
+        assert f"topic {narrow.name} has 2 partitions and {settings.dead_letter_topic} has 4" in done.stdout
+
+
+def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others(offline: Stream) -> None:
+    for arguments in (["list"], ["show", "0", "0"], ["redrive", "--execute"]):
+        done = run(offline.command("dlq", *arguments), 60)
+        assert done.returncode == 2
+        (line,) = done.stdout.splitlines()
+        servers = offline.settings.bootstrap_servers
+        assert line.startswith(f"mms-worker: {servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS): ")
+
+
+def test_a_letter_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "partition": 0, "offset": 0, "time": "9223372036854775807 ms", "reason": "\x1b[2J", "path": "[red]",
+        "source_partition": 0, "source_offset": 0, "redriven": None,
+    }  # fmt: skip
+    render_list([row], "dlq", screen())
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[red]" in said
+
+
+def test_help_says_what_is_phi_and_that_a_redrive_is_a_dry_run(offline: Stream) -> None:
+    assert "PHI" in run(offline.command("dlq", "show", "--help"), 60).stdout
+    assert "without --execute" in run(offline.command("dlq", "redrive", "--help"), 60).stdout

@@ -1,0 +1,64 @@
+"""Commands that ask Kafka something: which brokers, and what a person is told when they do not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+from cyclopts import Parameter
+
+from worker.commands.faults import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from worker.settings import Settings
+
+NOT_READ = 2
+"""Exit code where settings, brokers or topics do not allow to read what is asked for."""
+
+Answer = TypeVar("Answer")
+
+Bootstrap = Annotated[
+    str | None,
+    Parameter(
+        name=["--bootstrap", "--bootstrap-servers"],
+        help="Brokers as host:port, with commas between them; by default MMS_BOOTSTRAP_SERVERS.",
+    ),
+]
+
+
+def settings_or_exit(bootstrap: str | None) -> Settings:
+    """The settings of the environment, with these brokers if any are given."""
+    from worker.settings import InvalidSettings, load_settings
+
+    try:
+        return load_settings(**({} if bootstrap is None else {"bootstrap_servers": bootstrap}))
+    except InvalidSettings as error:
+        exit_with(str(error), NOT_READ)
+
+
+def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings) -> Answer:
+    """What ``work`` returns; where Kafka or the network fails it, or it refuses, exit 2 with one line."""
+    from aiokafka.errors import KafkaError
+
+    from worker.stream.errors import Refused
+
+    # What goes wrong is told once, by the line below.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work)
+    except Refused as error:
+        exit_with(str(error), NOT_READ)
+    except (KafkaError, OSError, TimeoutError) as error:
+        servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
+        exit_with(f"{servers}: {error or type(error).__name__}", NOT_READ)
+
+
+def exit_with(message: str, code: int) -> NoReturn:
+    """Say one line on standard error and end the command."""
+    tell(f"mms-worker: {message}")
+    sys.exit(code)
