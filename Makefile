@@ -67,6 +67,14 @@ bench: $(READY) ## Measure speed, memory, restore and start-up; prints, never fa
 	$(BIN)/python -m tests.bench.restore
 	$(BIN)/python -m tests.bench.startup
 
+.PHONY: bench-rolling
+bench-rolling: $(READY) ## Replace three workers under load, and measure what claims wait (2 minutes)
+	$(BIN)/python -m tests.bench.rolling
+
+.PHONY: bench-overload
+bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute, then let it catch up (half an hour)
+	$(BIN)/python -m tests.bench.overload
+
 .PHONY: goldens
 goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference
 	$(BIN)/python -m tests.contract.write_goldens
