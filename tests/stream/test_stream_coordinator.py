@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import consumer
 from aiokafka.consumer.subscription_state import SubscriptionState
@@ -21,7 +21,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
+from tests.stream.streamkit import Stream
 from worker.stream.coordinator import Coordinator, heed_coordinators
+from worker.stream.stable_offsets import UNSTABLE, OffsetFetchResponse_v7
 
 GROUP = "claims"
 PLACE = TopicPartition("in", 3)
@@ -32,8 +34,10 @@ NONE = -1
 class Brokers(AIOKafkaClient):  # type: ignore[misc]
     """In the brokers' place: each error once, then the offset, as OffsetFetch has them from version 2 on."""
 
-    def __init__(self, offset: int, *errors: type[KafkaError]) -> None:
+    def __init__(self, offset: int, *errors: type[KafkaError], version: int = 7, unstable: int = 0) -> None:
         super().__init__(bootstrap_servers="127.0.0.1:1")
+        self._version = version
+        self._unstable = unstable
         self.lookups = 0
         self._offset = offset
         self._errors = list(errors)
@@ -47,8 +51,20 @@ class Brokers(AIOKafkaClient):  # type: ignore[misc]
 
     async def send(self, *_: Any, **__: Any) -> Any:
         if self._errors:
-            return OffsetFetchResponse_v3(0, [], self._errors.pop(0).errno)
-        return OffsetFetchResponse_v3(0, [(PLACE.topic, [(PLACE.partition, self._offset, "", 0)])], 0)
+            return self._answer([], self._errors.pop(0).errno)
+        if self._unstable:
+            self._unstable -= 1
+            return self._answer([self._of_partition(NONE, UNSTABLE)])
+        return self._answer([self._of_partition(self._offset)])
+
+    def _of_partition(self, offset: int, error: int = 0) -> tuple[object, ...]:
+        epoch, tags = ((-1,), ({},)) if self._version == 7 else ((), ())
+        return (PLACE.partition, offset, *epoch, "", error, *tags)
+
+    def _answer(self, partitions: list[tuple[object, ...]], error: int = 0) -> Any:
+        if self._version == 7:
+            return OffsetFetchResponse_v7(0, [(PLACE.topic, partitions, {})] if partitions else [], error, {})
+        return OffsetFetchResponse_v3(0, [(PLACE.topic, partitions)] if partitions else [], error)
 
 
 @asynccontextmanager
@@ -78,13 +94,46 @@ async def committed(one: Coordinator) -> int | None:
         ([NotCoordinatorError, CoordinatorLoadInProgressError], 2),
     ],
 )
+@pytest.mark.parametrize("version", [3, 7])
 async def test_a_coordinator_that_cannot_tell_the_offset_is_asked_again_or_another_is(
-    errors: list[type[KafkaError]], lookups: int
+    errors: list[type[KafkaError]], lookups: int, version: int
 ) -> None:
-    brokers = Brokers(1234, *errors)
+    brokers = Brokers(1234, *errors, version=version)
     async with coordinator(brokers) as one:
         assert await committed(one) == 1234
         assert brokers.lookups == lookups
+
+
+@pytest.mark.parametrize("unstable", [1, 3])
+async def test_a_coordinator_for_which_an_offset_is_pending_is_asked_again(unstable: int) -> None:
+    async with coordinator(Brokers(1234, unstable=unstable)) as one:
+        assert await committed(one) == 1234
+
+
+async def test_the_coordinator_of_a_real_broker_is_asked_for_stable_offsets(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new coordinator tells older offsets to whoever does not ask so."""
+    monkeypatch.setattr(consumer, "GroupCoordinator", Coordinator)
+    answers: list[Any] = []
+    send = AIOKafkaClient.send
+
+    async def noting(client: AIOKafkaClient, *arguments: Any, **named: Any) -> Any:
+        answers.append(answer := await send(client, *arguments, **named))
+        return answer
+
+    monkeypatch.setattr(AIOKafkaClient, "send", noting)
+    place = TopicPartition(stream.settings.input_topic, 0)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=stream.settings.bootstrap_servers,
+        group_id=stream.settings.app_id,
+        enable_auto_commit=False,
+    ) as one:
+        one.assign([place])
+        assert await one.committed(place) is None
+        await one.commit({place: 7})
+        assert await one.committed(place) == 7
+    assert any(isinstance(answer, OffsetFetchResponse_v7) for answer in answers)
 
 
 async def test_a_group_that_has_no_offset_has_none() -> None:
