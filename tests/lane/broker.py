@@ -165,6 +165,8 @@ class Broker:
         """The group's committed offsets."""
         self.aborted = 0
         """How many transactions have been."""
+        self.marker_order: Sequence[TopicPartition] = ()
+        """In which the partitions of a transaction get their markers; those that are not in it come last."""
         self.told: Callable[[TopicPartition], None] = lambda _: None
         self._pending: dict[int, dict[TopicPartition, int]] = {}
 
@@ -242,8 +244,8 @@ class Broker:
 
     def _prepare(self, found: Transaction, state: State) -> None:
         found.state = state
-        # The offsets last: whoever looks too early sees the old one.
-        found.markers = sorted(found.places, key=lambda place: (place == OFFSETS, place))
+        named = [place for place in self.marker_order if place in found.places]
+        found.markers = [*named, *sorted(found.places.difference(named))]
         found.places = set()
 
     def _judged(self, name: str, producer: int, epoch: int) -> tuple[Code, Transaction]:

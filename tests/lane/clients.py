@@ -199,8 +199,9 @@ class Consumer:
         self._ends: dict[TopicPartition, Fetched] = {}
         self._stirred = asyncio.Event()
         self._listener: Any = None
-        # What the source looks at.
-        self._fetcher = SimpleNamespace(error_future=asyncio.get_running_loop().create_future())
+        # What the source looks at, and what leaving by force puts an end to.
+        failing = asyncio.get_running_loop().create_future()
+        self._fetcher = SimpleNamespace(error_future=failing, close=_closed)
         self._coordinator = None
         self._client = SimpleNamespace(close=_closed)
         world.consumers.append(self)

@@ -102,6 +102,17 @@ def woken_at(requests: int) -> Callable[[World], Waiting]:
     return stopped_and_woken
 
 
+def woken_between_markers(world: World) -> Waiting:
+    """SIGSTOP, and SIGCONT when the other one's results can be read, and not yet all that it wrote."""
+    zombie, broker = _owner(world), world.broker
+    results = broker.log(TopicPartition(world.settings.results_topic, 0))
+    zombie.is_stopped = True
+    world.group.give(world.hire(), told_after=UNAWARE_S)
+    yield lambda: world.is_answered or (results.stable_end > 0 and bool(broker.due()))
+    world.loop.wake(zombie)
+    yield from _settled(world)
+
+
 def _owner(world: World) -> Worker:
     assert world.group.owner is not None
     return world.group.owner
@@ -134,6 +145,7 @@ ALL = (
     killed_before_compaction,
     stopped_until_all_is_done,
     stopped_alone,
+    woken_between_markers,
     replaced_unawares,
     handed_over_and_back,
     handed_over_for_a_moment,

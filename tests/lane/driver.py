@@ -19,8 +19,8 @@ import pytest
 from tests.lane.broker import Broker
 from tests.lane.clients import Connection, Consumer, Producer
 from tests.lane.mutants import Mutation
-from tests.lane.verdict import Expected, Violation, Witness
 from tests.lane.wire import Fault
+from tests.lane.witness import Expected, Violation, Witness
 from tests.lane.world import AT_ONCE, Manner, World, current
 from worker.settings import Settings
 from worker.stream import bounded, engine, lane, leaving, offsets, retry, source, transaction
@@ -131,6 +131,7 @@ def in_memory(mutation: Mutation | None = None) -> Iterator[None]:
         patch.setattr(engine, "Metrics", lambda _: METRICS)
         patch.setattr(retry, "random", random.Random(0))  # noqa: S311  spreads retries, the same each time
         patch.setattr(bounded, "time", Clock)
+        patch.setattr(source, "time", Clock)
         patch.setitem(retry.Backoff.__init__.__kwdefaults__, "now", Clock.monotonic)
         for module in (engine, lane, leaving, offsets, source):
             patch.setattr(module, "log", Diary())

@@ -11,16 +11,16 @@ import orjson
 from aiokafka import TopicPartition
 
 from tests.lane.broker import Broker, Log, Record
-from tests.lane.driver import Case, in_memory, run
-from tests.lane.verdict import Expected
-from tests.lane.world import AT_ONCE, Manner
+from tests.lane.driver import Case, run
+from tests.lane.witness import Expected
+from tests.lane.world import AT_ONCE, CHANGELOG_FIRST, OFFSETS_FIRST, Manner
 from tests.stream.story import stories
 from tests.stream.streamkit import Input
 from worker.devkit.generator import histories
 from worker.settings import Settings
 
 TIME_MS = 1_700_000_000_000
-NO_CLAIM = Input(b"somebody", b"no claim")
+NO_CLAIM = Input(b"somebody", b"no claim", headers=[("trace", b"1"), ("trace", b"2")])
 FOREIGN = 7
 """Producer id of somebody who writes to the input in transactions."""
 
@@ -61,8 +61,7 @@ def resumed_case(
     broker = Broker()
     log = _input(broker, given)
     offsets = _append(log, before)
-    with in_memory():
-        first = run(Case(given, lambda: broker, Expected(before, offsets, given), manner))
+    first = run(Case(given, lambda: broker, Expected(before, offsets, given), manner))
     assert first.violation is None, first.violation
     broker.told = _nobody
     broker.log(TopicPartition(given.changelog_topic, 0)).compact()
@@ -82,17 +81,23 @@ def short() -> Case:
 
 
 @cache
+def slowly_marked() -> Case:
+    """The same on a coordinator that takes its time with markers, the histories' behind the results'."""
+    return case(twins(), manner=Manner(marker_s=0.03))
+
+
+@cache
 def resumed() -> Case:
     """One batch and a bit behind what was answered before; a coordinator that takes its time with markers."""
     events = generated(9, seed=2)
     records = [events[6], NO_CLAIM, *events[7:], NO_CLAIM]
-    return resumed_case(events[:6], records, manner=Manner(fetch_most=3, marker_s=0.03))
+    return resumed_case(events[:6], records, manner=Manner(3, 0.03, CHANGELOG_FIRST))
 
 
 @cache
 def documented() -> Case:
-    """Two members with documentation, in batches of two."""
-    return case(generated(7, seed=2), manner=Manner(fetch_most=100), batch_max_records=2)
+    """Two members with documentation, in batches of two; the offset is there before what it is of."""
+    return case(generated(7, seed=2), manner=Manner(100, 0.03, OFFSETS_FIRST), batch_max_records=2)
 
 
 def _input(broker: Broker, given: Settings) -> Log:

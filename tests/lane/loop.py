@@ -86,7 +86,13 @@ class Loop(asyncio.BaseEventLoop):
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """What nobody awaits is nobody's: what counts is at the brokers."""
+        """What nobody awaits of a process is nobody's: what counts is at the brokers.
+
+        What a callback of the network raises is a bug of these tests, and no request that was lost.
+        """
+        handle = context.get("handle")
+        if handle is not None and OWNER not in handle._context:
+            raise context["exception"]
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Cancelled timers are passed over when their time has come."""
@@ -97,9 +103,9 @@ class Loop(asyncio.BaseEventLoop):
         events._set_running_loop(self)
         try:
             yield
+        finally:
             with warnings.catch_warnings(action="ignore"):
                 self._bury()
-        finally:
             events._set_running_loop(None)
             self.close()
 

@@ -1,6 +1,6 @@
 """Lanes with one thing left out each: what a driver that is worth anything must see.
 
-Each is put in place of the real class, by its name in the module that uses it.
+Each is put in place of the real one, by its name in the module that uses it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from worker.settings import Settings
-from worker.stream import lane, offsets, source
+from worker.stream import deciding, lane, offsets, source
+from worker.stream.deadletters import ADDED, dead_letter
 from worker.stream.histories import Histories
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
@@ -96,6 +97,29 @@ async def offset_asked_for_first(intake: Intake, settings: Settings) -> Any:
     )
 
 
+async def ownership_not_proved(producer: TransactionalProducer, committed: int | None) -> None:
+    """Takes whatever looks like a gap for one."""
+
+
+def letter_without_value(*given: Any) -> Outgoing:
+    """Tells why the record was refused, and leaves out what was in it."""
+    return dead_letter(*given)._replace(value=None)
+
+
+def letter_with_another_reason(*given: Any) -> Outgoing:
+    """Sets the record aside as it came, for another reason."""
+    letter = dead_letter(*given)
+    return letter._replace(
+        headers=[(name, b"other" if name == "mms.dlq.reason" else value) for name, value in letter.headers]
+    )
+
+
+def letter_without_headers(*given: Any) -> Outgoing:
+    """Says of itself all that it should, and drops the headers that the record came with."""
+    letter = dead_letter(*given)
+    return letter._replace(headers=letter.headers[-len(ADDED) :])
+
+
 class Mutation(NamedTuple):
     """What is to be used in the place of what a module has by that name."""
 
@@ -111,3 +135,7 @@ DELIVERIES_NOT_AWAITED = Mutation(lane, "TransactionalProducer", DeliveriesNotAw
 OFFSET_APART = Mutation(lane, "TransactionalProducer", OffsetApart)
 CHANGELOG_APART = Mutation(lane, "TransactionalProducer", ChangelogApart)
 OFFSET_ASKED_FOR_FIRST = Mutation(offsets, "_past", offset_asked_for_first)
+OWNERSHIP_NOT_PROVED = Mutation(offsets, "_prove_ownership", ownership_not_proved)
+LETTER_WITHOUT_VALUE = Mutation(deciding, "dead_letter", letter_without_value)
+LETTER_WITH_ANOTHER_REASON = Mutation(deciding, "dead_letter", letter_with_another_reason)
+LETTER_WITHOUT_HEADERS = Mutation(deciding, "dead_letter", letter_without_headers)

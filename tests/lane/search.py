@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tests.lane.driver import Case, Deed, Run, run
-from tests.lane.verdict import Violation
 from tests.lane.wire import Fault
+from tests.lane.witness import Violation
 
 OF_TRANSACTIONS = {
     "InitProducerId",

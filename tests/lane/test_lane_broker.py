@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
@@ -46,16 +47,24 @@ def test_what_is_open_cannot_be_read_and_holds_the_stable_end() -> None:
     assert (log.stable_end, log.end, readable(broker), broker.offsets) == (0, 2, [], {})
 
 
-def test_a_decision_is_answered_before_its_markers_are_written_one_after_the_other() -> None:
+@pytest.mark.parametrize(
+    ("order", "between"),
+    [([PLACE, OFFSETS], ([b"1"], {})), ([OFFSETS, PLACE], ([], {INPUT: 5}))],
+    ids=["results first", "offsets first"],
+)
+def test_a_decision_is_answered_before_its_markers_are_written_one_after_the_other(
+    order: list[TopicPartition], between: tuple[list[bytes], dict[TopicPartition, int]]
+) -> None:
     broker = Broker()
+    broker.marker_order = order
     producer, epoch = begun(broker)
     assert broker.end(NAME, producer, epoch, commit=True) is Code.NONE
     assert (readable(broker), broker.offsets) == ([], {})
     assert broker.add(NAME, producer, epoch, [PLACE]) is Code.CONCURRENT_TRANSACTIONS
     assert broker.write_marker(NAME)
-    assert (readable(broker), broker.offsets) == ([b"1"], {})
+    assert (readable(broker), broker.offsets) == between
     assert not broker.write_marker(NAME)
-    assert broker.offsets == {INPUT: 5}
+    assert (readable(broker), broker.offsets) == ([b"1"], {INPUT: 5})
 
 
 def test_a_new_producer_aborts_what_the_last_one_left_open_and_fences_it() -> None:

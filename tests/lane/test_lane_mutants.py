@@ -8,14 +8,10 @@ import pytest
 
 from tests.lane import deeds, mutants
 from tests.lane.driver import Case, Deed, in_memory, run
-from tests.lane.histories import NO_CLAIM, case, resumed, short
+from tests.lane.histories import resumed, short, slowly_marked
 from tests.lane.mutants import Mutation
 from tests.lane.search import first_found, tried
 from tests.lane.wire import Fault
-
-
-def one_record() -> Case:
-    return case([NO_CLAIM])
 
 
 @pytest.mark.parametrize(
@@ -23,7 +19,13 @@ def one_record() -> Case:
     [
         (mutants.OFFSET_READ_BEFORE_FENCE, resumed, deeds.killed, "EndTxn sent", "duplicate"),
         (mutants.DELIVERIES_NOT_AWAITED, short, Fault.FAILS, "Produce", "loss"),
-        (mutants.RESTORED_BEFORE_FENCE, short, deeds.replaced_unawares, "InitProducerId applied", "wrong"),
+        (
+            mutants.RESTORED_BEFORE_FENCE,
+            short,
+            deeds.replaced_unawares,
+            "InitProducerId applied",
+            "duplicate",
+        ),
         (mutants.MEMORY_KEPT, short, Fault.FAILS, "AddPartitionsToTxn", "loss"),
         (mutants.CHANGELOG_APART, short, Fault.FAILS, "Produce", "stopped"),
         (
@@ -33,23 +35,41 @@ def one_record() -> Case:
             "OffsetFetch sent",
             "stopped",
         ),
+        (
+            mutants.OWNERSHIP_NOT_PROVED,
+            slowly_marked,
+            deeds.woken_between_markers,
+            "Fetch sent",
+            "stopped",
+        ),
     ],
 )
 def test_what_a_mutant_does_wrong_is_found_at_the_same_place_each_time(
     mutation: Mutation, history: Callable[[], Case], what: Deed | Fault, event: str, kind: str
 ) -> None:
+    given = history()
     with in_memory(mutation):
-        assert run(history()).violation is None
-        found = first_found(history(), what)
+        assert run(given).violation is None
+        found = first_found(given, what)
         assert found is not None
         print(found)  # noqa: T201  pytest shows it with -rP
         assert (found.event, found.violation.kind) == (event, kind), str(found)
-        assert tried(history(), what, found.place).violation == found.violation
-    assert tried(history(), what, found.place).violation is None  # where the true lane is
+        assert tried(given, what, found.place).violation == found.violation
+    assert tried(given, what, found.place).violation is None  # where the true lane is
 
 
-def test_an_offset_that_is_committed_by_itself_is_seen_without_any_fault() -> None:
-    with in_memory(mutants.OFFSET_APART):
-        violation = run(short()).violation
+@pytest.mark.parametrize(
+    ("mutation", "kind"),
+    [
+        (mutants.OFFSET_APART, "loss"),
+        (mutants.LETTER_WITHOUT_VALUE, "wrong"),
+        (mutants.LETTER_WITH_ANOTHER_REASON, "wrong"),
+        (mutants.LETTER_WITHOUT_HEADERS, "wrong"),
+    ],
+)
+def test_what_some_mutants_do_wrong_is_seen_without_any_fault(mutation: Mutation, kind: str) -> None:
+    given = short()
+    with in_memory(mutation):
+        violation = run(given).violation
     assert violation is not None
-    assert violation.kind == "loss"
+    assert violation.kind == kind, str(violation)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.lane import deeds
 from tests.lane.driver import ABORTED, Case, Deed, run
-from tests.lane.histories import documented, resumed, short
+from tests.lane.histories import documented, resumed, short, slowly_marked
 from tests.lane.search import at_every_step
 
 FENCED = "fenced: all lanes dropped, joining again"
@@ -29,9 +29,11 @@ FEWEST_STEPS = 350
         (short, deeds.handed_over_and_back, KEPT),
         (short, deeds.handed_over_for_a_moment, KEPT),
         (short, deeds.ended, "histories restored"),
+        (slowly_marked, deeds.woken_between_markers, FENCED),
         (resumed, deeds.killed, ABORTED),
         (resumed, deeds.killed_before_compaction, ABORTED),
         (resumed, deeds.replaced_unawares, FENCED),
+        (resumed, deeds.woken_at(20), FENCED),
         (documented, deeds.killed_with_its_requests, ABORTED),
     ],
 )
@@ -45,7 +47,7 @@ def test_at_whatever_step_it_happens_each_record_is_answered_once(
     assert search.events[brings], f"in {search.runs} runs never: {brings}"
 
 
-@pytest.mark.parametrize("history", [short, resumed, documented])
+@pytest.mark.parametrize("history", [short, slowly_marked, resumed, documented])
 def test_a_run_is_the_same_each_time(history: Callable[[], Case]) -> None:
     once, again = run(history()), run(history())
     assert once == again
@@ -53,7 +55,7 @@ def test_a_run_is_the_same_each_time(history: Callable[[], Case]) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("history", [short, resumed, documented])
+@pytest.mark.parametrize("history", [short, slowly_marked, resumed, documented])
 @pytest.mark.parametrize("deed", [*deeds.ALL, *map(deeds.woken_at, range(1, 40, 3))])
 def test_at_whatever_step_and_moment_it_happens_each_record_is_answered_once(
     history: Callable[[], Case], deed: Deed

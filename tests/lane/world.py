@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
-from tests.lane.broker import Broker
+from tests.lane.broker import OFFSETS, Broker
 from tests.lane.loop import NETWORK, OWNER, Loop, Process
 from tests.lane.wire import HOP_S, Fault, Pace, Wire
 from tests.stream.oracle import reference
@@ -22,6 +22,10 @@ from worker.stream.engine import Engine
 
 SESSION_S = 10.0
 
+RESULTS_FIRST = ("results_topic", "dead_letter_topic", "changelog_topic", OFFSETS.topic)
+CHANGELOG_FIRST = ("changelog_topic", "results_topic", "dead_letter_topic", OFFSETS.topic)
+OFFSETS_FIRST = (OFFSETS.topic, "changelog_topic", "results_topic", "dead_letter_topic")
+
 
 class Manner(NamedTuple):
     """How the brokers serve."""
@@ -30,6 +34,8 @@ class Manner(NamedTuple):
     """Records that one fetch brings."""
     marker_s: float = HOP_S
     """Until the coordinator has written the next marker of a transaction."""
+    marker_order: Sequence[str] = RESULTS_FIRST
+    """By the settings that name the topics of a transaction; Kafka promises none."""
 
 
 AT_ONCE = Manner()
@@ -44,6 +50,10 @@ class World:
         self.loop = Loop()
         self.settings = settings
         self.broker = broker
+        broker.marker_order = [
+            OFFSETS if topic == OFFSETS.topic else TopicPartition(getattr(settings, topic), 0)
+            for topic in manner.marker_order
+        ]
         self.fetch_most = manner.fetch_most
         pace = Pace(settings.request_timeout_s, settings.transaction_timeout_s, manner.marker_s)
         self.wire = Wire(self.loop, broker, faults, pace)

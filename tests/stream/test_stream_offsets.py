@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.stream.streamkit import Input, Stream, until
 from worker.devkit.kafka import KafkaBroker
-from worker.stream.errors import Refused
+from worker.stream.errors import Fenced, Refused
 from worker.stream.intake import Intake
 from worker.stream.offsets import starting_offset
 from worker.stream.restore import restore
@@ -67,8 +67,8 @@ async def arrange(stream: Stream, past: Past) -> None:
         await producer.commit(outputs, past.committed or 0)
 
 
-async def start(stream: Stream, *, accept_gap: bool = False) -> int:
-    """Where a lane begins, and would begin again."""
+async def start(stream: Stream, *, accept_gap: bool = False, overtaken: bool = False) -> int:
+    """Where a lane begins, and would begin again; one that is overtaken has a successor before it asks."""
     settings = stream.settings.model_copy(update={"accept_gap": accept_gap})
     place = TopicPartition(settings.input_topic, PARTITION)
     async with (
@@ -80,6 +80,9 @@ async def start(stream: Stream, *, accept_gap: bool = False) -> int:
             isolation_level="read_committed",
         ) as consumer,
     ):
+        if overtaken:
+            async with lane(stream):
+                pass
         consumer.assign([place])
         intake = Intake(consumer, place, settings.results_topic)
         offset = await starting_offset(intake, producer, settings)
@@ -143,6 +146,24 @@ async def test_a_gap_is_refused_with_what_is_missing_until_it_is_accepted(
 
     assert await start(stream, accept_gap=True) == offset
     assert await start(stream) == offset
+
+
+@pytest.mark.parametrize("accept_gap", [False, True])
+@pytest.mark.parametrize("past", [Past(committed=3, results=True), Past(committed=INPUTS + 1)])
+async def test_what_looks_like_a_gap_to_one_that_has_a_successor_is_none(
+    stream: Stream, past: Past, accept_gap: bool
+) -> None:
+    await arrange(stream, past)
+    with pytest.raises(Fenced):
+        await start(stream, accept_gap=accept_gap, overtaken=True)
+
+
+async def test_a_gap_that_is_refused_is_left_as_it_is(stream: Stream) -> None:
+    await arrange(stream, Past(committed=3, results=True))
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await start(stream)
+    assert await stream.committed() == 3
 
 
 async def test_accepting_that_histories_are_missing_leaves_no_member_behind(stream: Stream) -> None:

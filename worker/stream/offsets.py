@@ -59,27 +59,41 @@ async def starting_offset(intake: Intake, producer: TransactionalProducer, setti
     A partition on which the group has never been gets its beginning committed before anything is decided. So
     a missing offset beside results or histories always means that the offset was lost, and results without
     any history that the histories were. Raises Refused with what is missing, unless the settings accept the
-    gap.
+    gap; Fenced if there seems to be one and the partition has another owner.
     """
     async with asyncio.timeout(settings.producer_start_deadline_s):
         past = await _past(intake, settings)
     start = _start(past)
     gap = "; ".join(_gaps(past, start, f"partition {intake.partition.partition}", settings))
-    if gap:
-        if not settings.accept_gap:
-            raise Refused(f"{gap}; {ACCEPT}")
-        log.warning("gap accepted", gap=gap, offset=start)
+    if gap and not settings.accept_gap:
+        await _prove_ownership(producer, past.committed)
+        raise Refused(f"{gap}; {ACCEPT}")
     if gap or start != past.committed:
         outputs = {settings.changelog_topic: [NOBODYS_TOMBSTONE]} if past.histories_are_missing else {}
         await producer.commit(outputs, start)
+    if gap:
+        log.warning("gap accepted", gap=gap, offset=start)
     return start
 
 
-async def _past(intake: Intake, settings: Settings) -> _Past:
-    """Ask the brokers, in an order in which another owner who goes on meanwhile looks like no gap.
+async def _prove_ownership(producer: TransactionalProducer, committed: int | None) -> None:
+    """Raise Fenced unless all that was asked for is of one moment, at which nobody else wrote.
 
-    A worker that was stopped for longer than its session asks on as if nothing had happened. So what was
-    written is asked for before the offset that was committed with it, and the log's end after that.
+    A worker that was stopped for longer than its session asks on as if nothing had happened, while another
+    owner commits and what that one has written becomes visible partition by partition: it sees gaps that
+    are none. Whose producer can still commit has had no successor since it was started. What it commits is
+    what is committed already: if there is a gap, it is left as it is.
+
+    Without an offset there is nothing to commit, and no need to: see ``_past``.
+    """
+    if committed is not None:
+        await producer.commit({}, committed)
+
+
+async def _past(intake: Intake, settings: Settings) -> _Past:
+    """Ask the brokers, for the offset only after what was written.
+
+    Whatever another owner writes meanwhile, it has committed an offset before: none is missing then.
     """
     has_results = await intake.has_results()
     has_histories = await intake.has_histories(settings.changelog_topic)
