@@ -14,18 +14,23 @@ import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import TimeoutExpired
 
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from tests.chaos.faults import plan
 from tests.chaos.outcome import judge
-from tests.chaos.patience import Stuck
 from tests.chaos.report import print_plan, print_report
 from tests.chaos.run import Options, run
 from worker.devkit.jars import BrokerError, PrerequisiteError
+from worker.stream.errors import Refused
 
 OK, BROKEN, UNFIT, INTERRUPTED = 0, 1, 2, 130
-LONGEST_MINUTES = 24 * 60
+LONGEST_MINUTES = 60
+"""In the end everything there is is read into memory: 1.6 GB for half an hour, as measured."""
+FAILURES = (BrokerError, Refused, AssertionError, RuntimeError, TimeoutExpired, KafkaError)
+"""What ends a run before its end: the cluster, a restore, a wait or the project's own command fails."""
 WIDTH = 110
 """Columns that the tables take where nobody says how many there are."""
 
@@ -47,13 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(asked, directory, console)
     except PrerequisiteError as missing:
         code = _say(str(missing), UNFIT)
-    except (BrokerError, Stuck) as failed:
-        code = _say(f"the run did not come to its end: {failed}", BROKEN)
     except KeyboardInterrupt:
         shutil.rmtree(directory, ignore_errors=True)
         return _say("interrupted: everything is stopped", INTERRUPTED)
+    except FAILURES as failed:
+        code = _say(f"the run did not come to its end: {failed}", BROKEN)
+    except Exception:
+        _kept(directory)
+        raise
     if code == BROKEN or given.keep:
-        _say(f"logs and data are kept in {directory}", code)
+        _kept(directory)
     else:
         shutil.rmtree(directory, ignore_errors=True)
     return code
@@ -65,6 +73,10 @@ def _run(asked: Options, directory: Path, console: Console) -> int:
     for line in outcome.violations:
         _say(line, BROKEN)
     return BROKEN if outcome.violations else OK
+
+
+def _kept(directory: Path) -> None:
+    _say(f"logs and data are kept in {directory}", BROKEN)
 
 
 def _say(what: str, code: int) -> int:

@@ -20,13 +20,17 @@ from worker.devkit.jars import BrokerError
 from worker.devkit.kafka import START_SECONDS, KafkaBroker, Listener, Place, new_cluster_id
 from worker.devkit.ports import LOOPBACK, free_ports
 
-INTERNAL = ("__consumer_offsets", "__transaction_state")
+OFFSETS = "__consumer_offsets"
+OFFSETS_PARTITIONS = 4
+"""The devkit's brokers make so many of them too."""
+INTERNAL = (OFFSETS, "__transaction_state")
 
 _ANSWER_MS = 5000
 _POLL_SECONDS = 0.1
 
 # Beside the devkit's own settings of a broker.
 _SETTINGS: dict[str, str | int] = {
+    "offsets.topic.num.partitions": OFFSETS_PARTITIONS,
     # The shortest session that a worker may ask for: its partitions wait for the end of it when it is killed.
     "group.min.session.timeout.ms": 1000,
     # A killed node leads, and is kept from coming back, until its session is over.
@@ -82,8 +86,6 @@ class Cluster:
             for proxy in self.proxies:
                 await proxy.start()
             await self._launch()
-            # Before that its metadata name no broker, and aiokafka's producer fails an assertion on it.
-            await self._until(lambda: self._serves(0), "the first node to serve")
             await asyncio.to_thread(self._brokers[0].await_ready)
             await self._until(lambda: self.in_sync([]), "all nodes to be in sync")
         except BaseException:
@@ -99,10 +101,13 @@ class Cluster:
         self.running.discard(node)
         await asyncio.to_thread(self._brokers[node].kill)
 
-    async def stop(self, node: int) -> None:
-        """Shut a node down cleanly: it hands over what it leads."""
+    async def stop(self, node: int) -> bool:
+        """Shut a node down cleanly: it hands over what it leads.
+
+        Returns whether it did; one that takes too long is killed.
+        """
         self.running.discard(node)
-        await asyncio.to_thread(self._brokers[node].stop)
+        return await asyncio.to_thread(self._brokers[node].stop)
 
     async def start(self, node: int) -> None:
         """Start a node with its data; return when it serves again in the cluster.

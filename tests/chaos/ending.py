@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tests.chaos.cluster import OFFSETS, OFFSETS_PARTITIONS
+from tests.chaos.commits import committed
 from tests.chaos.evidence import Ends
-from tests.chaos.patience import Stuck, until
 from tests.chaos.verdict import Records
-from tests.stream.streamkit import Stream
+from tests.stream.streamkit import Stream, Stuck, until
 from worker.stream.restore import restore
 
 SETTLED_S = 60.0
@@ -33,28 +34,27 @@ class Final(NamedTuple):
     dead_letters: Records
     histories: Histories
     ends: Mapping[TopicPartition, Ends]
+    committed: Mapping[int, int]
+    """The group's offset in each partition of the input."""
     aborted: int
     """Results of transactions that were aborted: they are in the log, and nobody is to see them."""
 
 
-async def read_all(stream: Stream, topics: list[str], written: int) -> Final:
-    """Read everything, once transactions are over and the log cleaner has been at the changelog.
+async def input_ends(stream: Stream) -> dict[int, int]:
+    """Where the input ends in each partition."""
+    settings = stream.settings
+    places = [TopicPartition(settings.input_topic, number) for number in range(settings.partitions)]
+    ends = await until(lambda: _end_offsets(stream, places, "read_uncommitted"), "the ends of the input")
+    return {place.partition: end for place, end in ends.items()}
 
-    ``written`` records went into that. If either does not come about, what is read will show it.
+
+async def stable_ends(stream: Stream, topics: Iterable[str]) -> dict[TopicPartition, Ends]:
+    """Where the logs of these topics and of the offsets end, as soon as no transaction is open any more.
+
+    If one stays open, the ends will show it.
     """
-    ends = await _ends(stream, topics)
-    histories = await _histories(stream, written)
-    source, results = await stream.read(stream.settings.input_topic), await stream.results()
-    written = await _written(stream, {place: end.high for place, end in ends.items()})
-    published = sum(map(len, results.values()))
-    return Final(source, results, await stream.dead_letters(), histories, ends, written - published)
-
-
-async def _ends(stream: Stream, topics: list[str]) -> dict[TopicPartition, Ends]:
-    """Where the logs end, as soon as nothing is unstable any more."""
-    places = [
-        TopicPartition(topic, number) for topic in topics for number in range(stream.settings.partitions)
-    ]
+    sizes = {**dict.fromkeys(topics, stream.settings.partitions), OFFSETS: OFFSETS_PARTITIONS}
+    places = [TopicPartition(topic, number) for topic, size in sizes.items() for number in range(size)]
     ends: dict[TopicPartition, Ends] = {}
 
     async def are_stable() -> bool:
@@ -67,13 +67,33 @@ async def _ends(stream: Stream, topics: list[str]) -> dict[TopicPartition, Ends]
     return ends
 
 
+async def read_all(stream: Stream, ends: Mapping[TopicPartition, Ends], written: int) -> Final:
+    """Read everything up to ``ends``, once the log cleaner has been at the changelog.
+
+    ``written`` records went into that. If it does not come round, what is read will show it.
+    """
+    histories = await _histories(stream, written)
+    source, results = await stream.read(stream.settings.input_topic), await stream.results()
+    there = await _written(stream, {place: end.high for place, end in ends.items()})
+    return Final(
+        source,
+        results,
+        await stream.dead_letters(),
+        histories,
+        ends,
+        await _committed(stream),
+        there - sum(map(len, results.values())),
+    )
+
+
 async def _end_offsets(
     stream: Stream, places: list[TopicPartition], isolation: str
 ) -> dict[TopicPartition, int]:
     async with AIOKafkaConsumer(
         bootstrap_servers=stream.settings.bootstrap_servers, isolation_level=isolation
     ) as consumer:
-        return await consumer.end_offsets(places)
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+    return ends
 
 
 async def _histories(stream: Stream, written: int) -> Histories:
@@ -109,6 +129,14 @@ async def _written(stream: Stream, ends: Mapping[TopicPartition, int]) -> int:
 
         await until(is_counted, "the end of the results")
     return count
+
+
+async def _committed(stream: Stream) -> dict[int, int]:
+    async with stream.administration() as client:
+        told: dict[int, int] = await until(
+            lambda: committed(client, stream.settings), "the group's offsets to be told"
+        )
+    return told
 
 
 async def _settled(asked: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -42,7 +42,9 @@ class Evidence(NamedTuple):
     watched: Mapping[TopicPartition, Sequence[Seen]] = {}
     """What a read_committed consumer saw of results and dead letters while they were written."""
     committed: Mapping[int, Sequence[int]] = {}
-    """The group's offset in each partition, one entry each time it was seen to be another."""
+    """Every offset that the group has committed in each partition, in order; -1 where one was taken away."""
+    at_end: Mapping[int, tuple[int, int]] = {}
+    """In each partition the group's offset in the end, and the end of the input."""
     histories: Sequence[Mapping[int, Mapping[bytes, bytes]]] = ()
     """Each view of the changelog, by partition and member: what a worker would restore from it, say."""
     replayed: Sequence[bytes] | None = None
@@ -97,6 +99,12 @@ def offsets_that_went_back(committed: Mapping[int, Sequence[int]]) -> Iterator[s
                 yield f"partition {partition}: from {before} to {after}"
 
 
+def offsets_not_at_the_end(at_end: Mapping[int, tuple[int, int]]) -> Iterator[str]:
+    for partition, (committed, end) in sorted(at_end.items()):
+        if committed != end and (committed, end) != (-1, 0):  # of nothing nothing need be committed
+            yield f"partition {partition}: {committed}, not {end}"
+
+
 def hanging_transactions(ends: Mapping[TopicPartition, Ends]) -> Iterator[str]:
     for place, end in sorted(ends.items()):
         if end.stable != end.high:
@@ -130,7 +138,7 @@ def at(place: TopicPartition, offset: int) -> str:
     return f"partition {place.partition} of {place.topic} offset {offset}"
 
 
-def placed(
+def by_place(
     topic: str, records: Mapping[int, Sequence[ConsumerRecord]]
 ) -> dict[TopicPartition, Sequence[ConsumerRecord]]:
     """Records of one topic, by partition number, by their partition."""

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
-from tests.stream.oracle import fold
+from tests.stream.oracle import fold, letter_of
 from worker.adjudication import Limits, Rejected, decode
 from worker.settings import Settings
+from worker.stream.deadletters import ADDED
 from worker.stream.deciding import partition_of
 
 KeyValue = tuple[bytes | None, bytes | None]
@@ -18,13 +19,18 @@ KeyValue = tuple[bytes | None, bytes | None]
 class Letter(NamedTuple):
     """A dead letter, as far as the input decides it: what came in, where, and why it was refused."""
 
+    topic: str
+    """Of the input record, as are partition, offset and timestamp."""
+    partition: int
     offset: int
-    """Of the input record."""
+    timestamp: int
     reason: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     """Those that came in."""
+    added: tuple[str, ...]
+    """Names of those behind them, in their order."""
 
 
 class Expected(NamedTuple):
@@ -52,13 +58,16 @@ def expected(records: Sequence[ConsumerRecord], settings: Settings) -> Expected:
     accepted = [record.offset for record in decided if record.offset not in reasons]
     counts = zip(accepted, answers.accepted, strict=True)
     causes = [offset for offset, answer in counts for _ in answer.results]
-    letters = [letter_of(record, reasons[record.offset]) for record in records if record.offset in reasons]
+    letters = [
+        expected_letter(record, reasons[record.offset]) for record in records if record.offset in reasons
+    ]
     return Expected(answers.results, causes, letters, answers.histories)
 
 
-def letter_of(record: ConsumerRecord, reason: str) -> Letter:
+def expected_letter(record: ConsumerRecord, reason: str) -> Letter:
     """The dead letter of an input record."""
-    return Letter(record.offset, reason, record.key, record.value, tuple(record.headers))
+    place = record.topic, record.partition, record.offset, record.timestamp
+    return Letter(*place, reason, record.key, record.value, tuple(record.headers), ADDED)
 
 
 def read_letter(record: ConsumerRecord, source: Mapping[int, ConsumerRecord]) -> Letter | None:
@@ -67,12 +76,17 @@ def read_letter(record: ConsumerRecord, source: Mapping[int, ConsumerRecord]) ->
     Of its headers those are the original's that stand in front, as many as the original has.
     """
     told = dict(record.headers)
-    offset = int(told.get("__streams.errors.offset", b"-1"))
-    if offset not in source:
+    try:
+        offset, reason = letter_of(record)
+        topic = told["__streams.errors.topic"].decode()
+        partition = int(told["__streams.errors.partition"])
+        own = len(source[offset].headers)
+    except (KeyError, ValueError):
         return None
-    headers = tuple(record.headers)[: len(source[offset].headers)]
-    reason = told.get("mms.dlq.reason", b"").decode()
-    return Letter(offset, reason, record.key, record.value, headers)
+    headers = tuple(record.headers)
+    added = tuple(name for name, _ in headers[own:])
+    place = topic, partition, offset, record.timestamp
+    return Letter(*place, reason, record.key, record.value, headers[:own], added)
 
 
 def is_misplaced(record: ConsumerRecord, settings: Settings) -> bool:

@@ -84,17 +84,23 @@ LASTS_S: Mapping[Kind, tuple[float, float]] = {
 """Shortest and longest time for which a fault is kept up; the others are over at once or by themselves."""
 
 
+DELAY_S = (0.15, 0.3)
+"""Least and most by which bytes are late, each way; a transaction takes several exchanges."""
+
+
 class Fault(NamedTuple):
     """A fault to come: seconds from the beginning, its kind, the seconds for which it is kept up.
 
     It begins later where the one before it on its track has not ended, or where it must wait for brokers to
-    be in sync. ``choice``, from 0 to below 1, says which worker, broker or topic.
+    be in sync. ``choice``, from 0 to below 1, says which worker, broker or topic; ``delay`` by how many
+    seconds bytes are late where connections are delayed.
     """
 
     at: float
     kind: Kind
     lasts: float
     choice: float
+    delay: float = 0.0
 
     def choose(self, among: Sequence[object]) -> int:
         """The place of the one that is chosen."""
@@ -119,7 +125,7 @@ def plan(seed: int, minutes: float, kills: int = 0) -> list[list[Fault]]:
 def _track(track: Track, chance: random.Random, seconds: float, kills: int) -> list[Fault]:
     kinds = _kinds(track, chance, seconds, kills)
     slot = (seconds - LEAD_S) * (1 - TAIL) / len(kinds)
-    return [
+    faults = [
         Fault(
             round(LEAD_S + (place + chance.random()) * slot, 2),
             kind,
@@ -127,6 +133,12 @@ def _track(track: Track, chance: random.Random, seconds: float, kills: int) -> l
             round(chance.random(), 4),
         )
         for place, kind in enumerate(kinds)
+    ]
+    return [
+        fault._replace(delay=round(chance.uniform(*DELAY_S), 3))
+        if fault.kind is Kind.CONNECTIONS_DELAYED
+        else fault
+        for fault in faults
     ]
 
 

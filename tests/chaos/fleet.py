@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from tests.chaos.faults import BATCH_DEADLINE_S, SESSION_S
-from tests.chaos.patience import Stuck, until
-from tests.stream.streamkit import Stream, Worker
+from tests.stream.streamkit import Stream, Stuck, Worker, until
 
 SIZE = 3
 STOP_S = 10.0
@@ -35,6 +34,8 @@ REFUSAL = 2
 """What a worker exits with when it may not go on without a person's decision."""
 REFUSED = "max.message.bytes"
 """What a worker names when it stops because a topic does not take its records."""
+ASSIGNED = "partitions assigned"
+"""What a worker logs whenever the group gives it partitions, all that it now has."""
 
 
 class Fleet:
@@ -60,9 +61,9 @@ class Fleet:
         self.running.append(worker)
         return worker
 
-    def members(self) -> list[Worker]:
-        """Those that are at work: they have joined the group and have not ended."""
-        return [one for one in self.running if one.exit_code is None and self.has_joined(one)]
+    def at_work(self) -> list[Worker]:
+        """Those that have something to lose: they have partitions, as they said last, and have not ended."""
+        return [one for one in self.running if one.exit_code is None and _partitions(one)]
 
     def name(self, worker: Worker) -> str:
         """Its name, which its log has too."""
@@ -73,9 +74,20 @@ class Fleet:
         self.running.remove(worker)
         worker.kill()
 
-    def freeze(self, worker: Worker) -> None:
-        """Let it do nothing more (SIGSTOP), and know nothing of that."""
+    def freeze(self, worker: Worker) -> Callable[[], bool]:
+        """Let it do nothing more (SIGSTOP), and know nothing of that.
+
+        What is returned tells whether others have been given its partitions since.
+        """
+        said = {one: len(one.said(ASSIGNED)) for one in self.running}
+        lost = _partitions(worker)
         os.kill(worker.pid, signal.SIGSTOP)
+
+        def is_taken_for_dead() -> bool:
+            since = [line for one in self.running for line in one.said(ASSIGNED)[said.get(one, 0) :]]
+            return lost <= {partition for line in since for partition in line["partitions"]}
+
+        return is_taken_for_dead
 
     def thaw(self, worker: Worker) -> None:
         """Let it go on as if nothing had happened (SIGCONT)."""
@@ -87,8 +99,10 @@ class Fleet:
 
     async def _dismiss(self, worker: Worker) -> None:
         await until(lambda: self.has_joined(worker) or worker.exit_code is not None, "a worker to join")
-        if worker.exit_code is not None:
-            return  # by itself, which ``watch`` notes
+        if worker.exit_code is None:  # else it has by itself, which ``watch`` notes
+            await self._terminate(worker)
+
+    async def _terminate(self, worker: Worker) -> None:
         self.running.remove(worker)
         os.kill(worker.pid, signal.SIGTERM)
         await _ended([worker], STOP_S)
@@ -100,7 +114,7 @@ class Fleet:
 
     def has_joined(self, worker: Worker) -> bool:
         """Whether it has been a member of the group: before, no signal tells it anything."""
-        if worker not in self._joined and '"partitions assigned"' in worker.text:
+        if worker not in self._joined and f'"{ASSIGNED}"' in worker.text:
             self._joined.add(worker)
         return worker in self._joined
 
@@ -108,8 +122,10 @@ class Fleet:
     def refusing(self) -> Iterator[None]:
         """Meanwhile workers may end by themselves; see ``refused``."""
         self._refusing = True
-        yield
-        self._refusing = False
+        try:
+            yield
+        finally:
+            self._refusing = False
 
     async def refused(self, topic: str, within: float) -> None:
         """Wait until every worker has ended because ``topic`` does not take its records, as each must.
@@ -148,6 +164,12 @@ class Fleet:
     def _note(self, worker: Worker, what: str) -> None:
         said = next((line for line in reversed(worker.text.splitlines()) if line.strip()), "nothing")
         self.faults.append(f"{self.name(worker)} {what}; its last line: {said}")
+
+
+def _partitions(worker: Worker) -> set[int]:
+    """Those that a worker was given last."""
+    told = worker.said(ASSIGNED)
+    return set(told[-1]["partitions"]) if told else set()
 
 
 async def _ended(workers: Iterable[Worker], within: float) -> None:

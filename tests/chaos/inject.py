@@ -9,18 +9,15 @@ from typing import NamedTuple
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import BROKER_KILLS, Fault, Kind
 from tests.chaos.fleet import Fleet
-from tests.chaos.frames import END_TXN
+from tests.chaos.frames import END_TXN, Direction
 from tests.chaos.journal import Journal
-from tests.chaos.patience import PATIENCE_S, Stuck, until
-from tests.chaos.proxy import Direction, Held
-from tests.stream.streamkit import Worker
+from tests.chaos.proxy import Held
+from tests.stream.streamkit import PATIENCE_S, Stuck, Worker, until
 from worker.settings import Settings
 
 LOWERED = "max.message.bytes"
 LOWERED_TO = "100"
 """Bytes of a batch: none of any record has so few."""
-LONGEST_DELAY_S = 0.3
-"""By which bytes are late, each way; a transaction takes several exchanges."""
 
 
 class Stage(NamedTuple):
@@ -57,20 +54,21 @@ async def _carry_out(track: Sequence[Fault], stage: Stage) -> None:
     for fault in track:
         await asyncio.sleep(max(0.0, fault.at - stage.journal.seconds))
         await _INJECTIONS[fault.kind](fault, stage)
+        stage.journal.over(fault.kind)
 
 
 # ---- workers
 
 
-async def _member(fault: Fault, stage: Stage) -> Worker:
-    """The worker that the fault is for: a member of the group, for others have nothing to lose."""
-    members = await until(stage.fleet.members, "a worker to join")
-    chosen: Worker = members[fault.choose(members)]
+async def _worker(fault: Fault, stage: Stage) -> Worker:
+    """The worker that the fault is for: one with partitions, for others have nothing to lose."""
+    workers = await until(stage.fleet.at_work, "a worker to have partitions")
+    chosen: Worker = workers[fault.choose(workers)]
     return chosen
 
 
 async def _kill_worker(fault: Fault, stage: Stage) -> None:
-    worker = await _member(fault, stage)
+    worker = await _worker(fault, stage)
     stage.fleet.kill(worker)
     stage.journal.injected(fault.kind, stage.fleet.name(worker))
     stage.journal.recovering(fault.kind)
@@ -78,23 +76,27 @@ async def _kill_worker(fault: Fault, stage: Stage) -> None:
 
 
 async def _freeze_worker(fault: Fault, stage: Stage) -> None:
-    worker = await _member(fault, stage)
-    stage.fleet.freeze(worker)
-    stage.journal.injected(fault.kind, f"{stage.fleet.name(worker)} for {fault.lasts:g} s")
+    worker = await _worker(fault, stage)
+    name = stage.fleet.name(worker)
+    is_taken_for_dead = stage.fleet.freeze(worker)
+    stage.journal.injected(fault.kind, f"{name} for {fault.lasts:g} s")
     stage.journal.recovering(fault.kind)
     await asyncio.sleep(fault.lasts)
+    await until(is_taken_for_dead, f"others to be given the partitions of {name}")
     stage.fleet.thaw(worker)
-    stage.journal.note(f"{stage.fleet.name(worker)} thawed")
+    stage.journal.note(f"{name} thawed: others have its partitions")
 
 
 async def _add_worker(fault: Fault, stage: Stage) -> None:
     worker = stage.fleet.start()
     stage.journal.injected(fault.kind, stage.fleet.name(worker))
+    # One that ends by itself is noted by the fleet.
+    await until(lambda: stage.fleet.has_joined(worker) or worker.exit_code is not None, "it to join")
     stage.journal.recovering(fault.kind)
 
 
 async def _remove_worker(fault: Fault, stage: Stage) -> None:
-    worker = await _member(fault, stage)
+    worker = await _worker(fault, stage)
     stage.journal.injected(fault.kind, stage.fleet.name(worker))
     stage.journal.recovering(fault.kind)
     await stage.fleet.dismiss([worker])
@@ -130,22 +132,35 @@ async def _set(topic: str, value: str, cluster: Cluster) -> None:
 # ---- connections
 
 
+async def _connected(fault: Fault, stage: Stage) -> int:
+    """The node that the fault is for: one that runs and that workers are connected to."""
+    cluster = stage.cluster
+    nodes: list[int] = await until(
+        lambda: [node for node in sorted(cluster.running) if cluster.proxies[node].links],
+        "a connection to a broker",
+    )
+    return nodes[fault.choose(nodes)]
+
+
 async def _cut(fault: Fault, stage: Stage) -> None:
-    node = fault.choose(stage.cluster.proxies)
-    stage.cluster.proxies[node].cut()
-    stage.journal.injected(fault.kind, f"node {node} for {fault.lasts:g} s")
+    node = await _connected(fault, stage)
+    proxy = stage.cluster.proxies[node]
+    links = len(proxy.links)
+    proxy.cut()
+    stage.journal.injected(fault.kind, f"node {node} for {fault.lasts:g} s, {links} connections")
     await asyncio.sleep(fault.lasts)
-    stage.cluster.proxies[node].mend()
+    proxy.mend()
     stage.journal.recovering(fault.kind)
 
 
 async def _delay(fault: Fault, stage: Stage) -> None:
-    node = fault.choose(stage.cluster.proxies)
-    delay = round(LONGEST_DELAY_S * (1 - fault.choice), 3)
-    stage.cluster.proxies[node].delay = delay
-    stage.journal.injected(fault.kind, f"node {node} by {delay:g} s for {fault.lasts:g} s")
+    node = await _connected(fault, stage)
+    proxy = stage.cluster.proxies[node]
+    proxy.delay = fault.delay
+    late = f"by {fault.delay:g} s for {fault.lasts:g} s, {len(proxy.links)} connections"
+    stage.journal.injected(fault.kind, f"node {node} {late}")
     await asyncio.sleep(fault.lasts)
-    stage.cluster.proxies[node].delay = 0.0
+    proxy.delay = 0.0
     stage.journal.recovering(fault.kind)
 
 
@@ -200,8 +215,12 @@ async def _take_down(node: int, fault: Fault, stage: Stage) -> None:
     """Kill or stop a broker, start it again, and wait until all replicas are in sync once more."""
     cluster, journal = stage.cluster, stage.journal
     journal.injected(fault.kind, f"node {node} for {fault.lasts:g} s")
+    if fault.kind in BROKER_KILLS:
+        await cluster.kill(node)
+    elif not await cluster.stop(node):
+        journal.forced += 1
+        journal.note(f"node {node} did not stop in time and was killed")
     journal.recovering(fault.kind)
-    await (cluster.kill(node) if fault.kind in BROKER_KILLS else cluster.stop(node))
     await asyncio.sleep(fault.lasts)
     await cluster.start(node)
     journal.note(f"node {node} serves again")

@@ -49,7 +49,6 @@ class Load:
     """Sends, and keeps what the brokers acknowledge."""
 
     def __init__(self, settings: Settings, seed: int, minutes: float) -> None:
-        self.sent = 0
         self.unknown = 0
         """Records of which the brokers have told nothing."""
         self._settings = settings
@@ -105,7 +104,6 @@ class Load:
                 headers=list(record.headers),
                 timestamp_ms=now,
             )
-            self.sent += 1
             what = digest_of(record.key, record.value, now, record.headers)
             delivery.add_done_callback(partial(self._told, place, what))
         await asyncio.sleep(pause)

@@ -13,10 +13,15 @@ from rich.table import Table
 
 import worker
 from tests.chaos.faults import BROKER_KILLS, TRACKS, Fault, Kind
-from tests.chaos.journal import quantile
+from tests.chaos.journal import Recovery, quantile
 from tests.chaos.outcome import Outcome
 from tests.chaos.verdict import SENTENCES
 from worker.devkit.jars import kafka_jars, kafka_version
+
+_RECOVERY = (
+    "Recovery: until every partition has committed a record that came after the fault. Faults overlap, so it "
+    "may be another one's; alone is one during which no other fault was kept up or recovered from."
+)
 
 
 def print_report(outcome: Outcome, console: Console) -> None:
@@ -44,7 +49,7 @@ def versions() -> str:
 
 def _figures(outcome: Outcome) -> Table:
     verdict = outcome.verdict
-    taken = [seconds for _, seconds in outcome.journal.recoveries]
+    published = verdict.results + verdict.dead_letters
     table = Table("what", "figure", title="Chaos", title_justify="left", show_header=False)
     kills = f", at least {outcome.options.kills} kills" if outcome.options.kills else ""
     for what, figure in (
@@ -54,15 +59,16 @@ def _figures(outcome: Outcome) -> Table:
         ("took, with the drain", f"{outcome.seconds:.0f} s"),
         ("versions", versions()),
         ("kills", _kills(outcome)),
+        ("brokers told to stop that had to be killed", f"{outcome.journal.forced:,}"),
         ("input records", f"{verdict.records:,}"),
+        ("records of which the producer was told nothing", f"{outcome.unknown:,}"),
         ("results", f"{verdict.results:,}"),
         ("dead letters", f"{verdict.dead_letters:,}"),
+        ("of both, seen by the concurrent consumer under load", f"{outcome.in_time:,} of {published:,}"),
         ("results written in transactions that were aborted", f"{outcome.aborted:,}"),
         ("changelog records written", f"{outcome.written:,}"),
         ("of them left by compaction", f"{outcome.left:,}"),
         *((f"said: {event}", f"{times:,}") for event, times in outcome.doubts.items()),
-        ("recovery p50", _seconds(quantile(taken, 0.5))),
-        ("recovery p99", _seconds(quantile(taken, 0.99))),
     ):
         table.add_row(what, figure)
     return table
@@ -76,14 +82,27 @@ def _kills(outcome: Outcome) -> str:
 
 def _faults(outcome: Outcome) -> Table:
     journal = outcome.journal
-    table = Table("fault", "times", "recovery p50", "p99", title="Faults", title_justify="left")
+    table = Table(
+        "fault", "times", "recovery p50", "p99", "alone", "p50", "p99",
+        title="Faults", title_justify="left", caption=_RECOVERY, caption_justify="left",
+    )  # fmt: skip
     for kind in (kind for track in TRACKS for kind in track.kinds):
-        taken = [seconds for of, seconds in journal.recoveries if of == kind]
-        p50, p99 = quantile(taken, 0.5), quantile(taken, 0.99)
-        table.add_row(kind, str(journal.faults[kind]), _seconds(p50), _seconds(p99))
+        taken = [one for one in journal.recoveries if one.kind == kind]
+        table.add_row(kind, str(journal.faults[kind]), *_recovery(taken))
     table.add_section()
-    table.add_row("all", str(journal.faults.total()))
+    table.add_row("all", str(journal.faults.total()), *_recovery(journal.recoveries))
     return table
+
+
+def _recovery(taken: Sequence[Recovery]) -> list[str]:
+    """p50 and p99 of all; then how many were alone, and theirs."""
+    alone = [one for one in taken if one.is_alone]
+    return [*_quantiles(taken), str(len(alone)), *_quantiles(alone)]
+
+
+def _quantiles(taken: Sequence[Recovery]) -> list[str]:
+    seconds = [one.seconds for one in taken]
+    return [_seconds(quantile(seconds, share)) for share in (0.5, 0.99)]
 
 
 def _invariants(outcome: Outcome) -> Table:
@@ -95,6 +114,7 @@ def _invariants(outcome: Outcome) -> Table:
             table.add_row("… within a member", str(within), "those of them among the records of one member")
     what = "workers that ended by themselves or not in time, and what did not come about"
     table.add_row("run", str(len(outcome.faults)), what)
+    table.add_row("unproven", str(len(outcome.unproven)), "what was not put to the proof")
     return table
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.ending import Final, read_all
+from tests.chaos.ending import Final, input_ends, read_all, stable_ends
 from tests.chaos.faults import plan
 from tests.chaos.fleet import QUICK, SIZE, Fleet
 from tests.chaos.inject import Stage, carry_out, in_sync
 from tests.chaos.journal import Journal
 from tests.chaos.load import Load
-from tests.chaos.patience import Stuck, until
 from tests.chaos.watch import Follower, Offsets
-from tests.stream.streamkit import Stream
+from tests.stream.streamkit import Stream, Stuck, until
 from worker.stream.topics import admin, create_missing, specs
 
 PARTITIONS = 6
@@ -59,6 +58,8 @@ class Ran(NamedTuple):
     stage: Stage
     seen: Observers
     final: Final
+    in_time: int
+    """Results and dead letters that the concurrent consumer had seen when the load stopped."""
     seconds: float
     """From the beginning of the faults to the commit of the last record."""
     stuck: list[str]
@@ -81,15 +82,14 @@ async def run(options: Options, directory: Path, tell: Callable[[str], None]) ->
             async with _beside(*beside) as (sending, *_):
                 await _trouble(options, stage)
                 load.stop()
+                in_time = seen.follower.published
                 await sending
-                stuck = await _drained(seen)
+                stuck = await _drained(await input_ends(stream), seen.offsets)
                 journal.drained()
                 seconds = journal.seconds
                 await stage.fleet.dismiss(stage.fleet.running)
-                final = await read_all(stream, stage.topics, seen.follower.written)
-                ends = {place: end.stable for place, end in final.ends.items()}
-                stuck += await _noted(seen.follower.caught_up(ends))
-    return Ran(options, directory, stream, stage, seen, final, seconds, stuck)
+                final, late = await _end(stream, stage, seen.follower)
+    return Ran(options, directory, stream, stage, seen, final, in_time, seconds, stuck + late)
 
 
 async def _stream(cluster: Cluster, directory: Path, ending: ExitStack) -> Stream:
@@ -118,15 +118,22 @@ async def _trouble(options: Options, stage: Stage) -> None:
     stage.journal.note("no more faults, no more records")
 
 
-async def _drained(seen: Observers) -> list[str]:
-    """Wait until every record is committed; what to say if that does not come about."""
-    ends = seen.load.ends()
+async def _end(stream: Stream, stage: Stage, follower: Follower) -> tuple[Final, list[str]]:
+    """What there is in the end, and what to say if the concurrent consumer does not come there too."""
+    ends = await stable_ends(stream, stage.topics)
+    # First, for only then is known how many records the changelog got.
+    late = await _noted(follower.caught_up({place: end.stable for place, end in ends.items()}))
+    return await read_all(stream, ends, follower.written), late
+
+
+async def _drained(ends: Mapping[int, int], offsets: Offsets) -> list[str]:
+    """Wait until every record up to these ends is committed; what to say if that does not come about."""
 
     def is_drained() -> bool:
-        committed = seen.offsets.last
+        committed = offsets.last
         if all(committed.get(partition, 0) >= end for partition, end in ends.items()):
             return True
-        if seen.offsets.still_for > DRAIN_S:
+        if offsets.still_for > DRAIN_S:
             left = {partition: end - committed.get(partition, 0) for partition, end in ends.items()}
             raise Stuck(
                 f"nothing was committed for {DRAIN_S:g} s though records are left, by partition: {left}"

@@ -126,7 +126,7 @@ async def test_a_stopped_node_hands_its_groups_over_and_a_killed_one_is_let_in_a
 ) -> None:
     async with new_cluster(3) as cluster:
         coordinator = await cluster.coordinator(GROUP)
-        await cluster.stop(coordinator)
+        assert await cluster.stop(coordinator)
         assert await cluster.coordinator(GROUP) in cluster.running
         await cluster.start(coordinator)
         assert cluster.running == {0, 1, 2}

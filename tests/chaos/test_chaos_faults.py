@@ -11,6 +11,7 @@ from tests.chaos.faults import (
     BATCH_DEADLINE_S,
     BROKER_KILLS,
     BROKERS,
+    DELAY_S,
     KILLS,
     LASTS_S,
     LEAD_S,
@@ -42,6 +43,16 @@ def test_another_seed_gives_another_plan() -> None:
 @pytest.mark.parametrize(("minutes", "kills"), RUNS)
 def test_every_kind_of_fault_is_in_every_plan(seed: int, minutes: float, kills: int) -> None:
     assert counted(seed, minutes, kills).keys() == set(Kind)
+
+
+def test_which_broker_is_delayed_says_nothing_of_by_how_much() -> None:
+    delays = {
+        (round(fault.choice, 1), fault.delay)
+        for fault in plan(1, 60)[1]
+        if fault.kind is Kind.CONNECTIONS_DELAYED
+    }
+    assert len({choice for choice, _ in delays}) > 3
+    assert len(delays) > len({choice for choice, _ in delays})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -93,11 +104,13 @@ def test_there_are_never_fewer_than_two_workers_nor_more_than_four(seed: int) ->
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_to_outlast_a_deadline_does(seed: int) -> None:
+def test_what_is_to_outlast_a_deadline_does_and_what_is_late_is_late(seed: int) -> None:
     for track in plan(seed, 30, 100):
         for fault in track:
             shortest, longest = LASTS_S.get(fault.kind, (0, 0))
             assert shortest <= fault.lasts <= longest
+            least, most = DELAY_S if fault.kind is Kind.CONNECTIONS_DELAYED else (0, 0)
+            assert least <= fault.delay <= most
             if fault.kind is Kind.WORKER_FROZEN:
                 assert fault.lasts > SESSION_S
             if fault.kind in {Kind.COMMIT_HELD, Kind.ANSWER_HELD}:

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.chaos.conftest import NewCluster
+from tests.chaos.conftest import Proxied
 from tests.chaos.frames import END_TXN, PRODUCE, Direction
 from tests.chaos.proxy import Proxy
 from tests.stream.streamkit import until
@@ -283,56 +283,57 @@ async def test_a_cancelled_hold_holds_nothing_and_lets_go_what_it_has(route: Rou
     assert await client.answer() == 1
 
 
+async def create_topics(proxied: Proxied, *names: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=proxied.direct)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, 1, 1) for name in names])
+    finally:
+        await admin.close()
+
+
 @pytest.mark.parametrize(
     ("of", "is_committed"), [("request", False), ("response", True)], ids=["request", "response"]
 )
 async def test_a_real_transaction_ends_when_the_held_endtxn_gets_through(
-    new_cluster: NewCluster, of: Direction, is_committed: bool
+    proxied: Proxied, prefix: str, of: Direction, is_committed: bool
 ) -> None:
-    async with new_cluster(1) as cluster:
-        topic = TopicPartition("written", 0)
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.direct)
-        await admin.start()
-        await admin.create_topics([NewTopic(topic.topic, 1, 1)])
-        await admin.close()
-        (proxy,) = cluster.proxies
-        async with (
-            AIOKafkaProducer(bootstrap_servers=cluster.proxied, transactional_id="writer") as producer,
-            AIOKafkaConsumer(bootstrap_servers=cluster.direct, isolation_level="read_committed") as reader,
-        ):
-            reader.assign([topic])
+    await create_topics(proxied, prefix)
+    topic = TopicPartition(prefix, 0)
+    async with (
+        AIOKafkaProducer(bootstrap_servers=proxied.bootstrap, transactional_id=prefix) as producer,
+        AIOKafkaConsumer(bootstrap_servers=proxied.direct, isolation_level="read_committed") as reader,
+    ):
+        reader.assign([topic])
 
-            async def stable_end() -> int:
-                return int((await reader.end_offsets([topic]))[topic])
+        async def stable_end() -> int:
+            return int((await reader.end_offsets([topic]))[topic])
 
-            await producer.begin_transaction()
-            await producer.send_and_wait(topic.topic, b"value")
-            held = proxy.hold(END_TXN, of=of)
-            committing = asyncio.ensure_future(producer.commit_transaction())
-            await held.caught.wait()
-            if is_committed:
-                await until(stable_end, "the commit to be seen")
-            assert bool(await stable_end()) == is_committed
-            assert not committing.done()
-
-            held.release()
-            await committing
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic.topic, b"value")
+        held = proxied.proxy.hold(END_TXN, of=of)
+        committing = asyncio.ensure_future(producer.commit_transaction())
+        await held.caught.wait()
+        if is_committed:
             await until(stable_end, "the commit to be seen")
+        assert bool(await stable_end()) == is_committed
+        assert not committing.done()
+
+        held.release()
+        await committing
+        await until(stable_end, "the commit to be seen")
 
 
 async def test_a_held_batch_of_a_real_producer_is_acknowledged_when_it_gets_through(
-    new_cluster: NewCluster,
+    proxied: Proxied, prefix: str
 ) -> None:
-    async with new_cluster(1) as cluster:
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.direct)
-        await admin.start()
-        await admin.create_topics([NewTopic(name, 1, 1) for name in ("one", "other")])
-        await admin.close()
-        held = cluster.proxies[0].hold(PRODUCE, of="request", topic="other")
-        async with AIOKafkaProducer(bootstrap_servers=cluster.proxied) as producer:
-            await producer.send_and_wait("one", b"value")
-            sending = await producer.send("other", b"value")
-            await held.caught.wait()
-            assert not sending.done()
-            held.release()
-            assert (await sending).offset == 0
+    one, other = f"{prefix}.one", f"{prefix}.other"
+    await create_topics(proxied, one, other)
+    held = proxied.proxy.hold(PRODUCE, of="request", topic=other)
+    async with AIOKafkaProducer(bootstrap_servers=proxied.bootstrap) as producer:
+        await producer.send_and_wait(one, b"value")
+        sending = await producer.send(other, b"value")
+        await held.caught.wait()
+        assert not sending.done()
+        held.release()
+        assert (await sending).offset == 0

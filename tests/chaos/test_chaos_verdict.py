@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from tests.chaos.evidence import Ends, Evidence, Seen, Sent, placed, seen
+from tests.chaos.evidence import Ends, Evidence, Seen, Sent, by_place, seen
 from tests.chaos.load import records
 from tests.chaos.verdict import SENTENCES, Verdict, verdict
 from tests.stream.streamkit import partition
@@ -74,13 +74,14 @@ def worked() -> tuple[dict[int, Log], dict[int, Log], dict[int, Log], dict[int, 
 def clean() -> Run:
     """A run in which all is well, to be harmed."""
     source, results, letters, states = worked()
-    final = placed(SETTINGS.results_topic, results) | placed(SETTINGS.dead_letter_topic, letters)
+    final = by_place(SETTINGS.results_topic, results) | by_place(SETTINGS.dead_letter_topic, letters)
     evidence = Evidence(
         sent=Sent(
-            {place: list(map(seen, log)) for place, log in placed(SETTINGS.input_topic, source).items()}, 0
+            {place: list(map(seen, log)) for place, log in by_place(SETTINGS.input_topic, source).items()}, 0
         ),
         watched={place: list(map(seen, log)) for place, log in final.items()},
         committed={number: [0, len(log) // 2, len(log)] for number, log in source.items()},
+        at_end={number: (len(log), len(log)) for number, log in source.items()},
         histories=({number: dict(members) for number, members in states.items()},),
         replayed=[one.value for number in sorted(results) for one in results[number]],
         ends={
@@ -145,17 +146,17 @@ def neighbours(log: Log, *, of_one_member: bool) -> int:
     return next(at for at, (one, other) in pairs if (one.key == other.key) is of_one_member)
 
 
-def with_reason(reason: bytes) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    return lambda headers: tuple(
-        (name, reason if name == "mms.dlq.reason" else value) for name, value in headers
-    )
+def with_header(name: str, other: bytes) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    return lambda headers: tuple((one, other if one == name else value) for one, value in headers)
+
+
+def without_header(name: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    return lambda headers: tuple((one, value) for one, value in headers if one != name)
 
 
 def of_offset(offset: int) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """Error headers that say that the dead letter is of another input record."""
-    return lambda headers: tuple(
-        (name, b"%d" % offset if name == "__streams.errors.offset" else value) for name, value in headers
-    )
+    return with_header("__streams.errors.offset", b"%d" % offset)
 
 
 def letter_of_a_decided_claim(log: Log) -> Log:
@@ -242,11 +243,41 @@ HARMS: dict[str, tuple[Callable[[Run], Run], dict[str, int]]] = {
         {"different": 1},
     ),
     "a dead letter has another reason": (
-        in_letters(lambda log: changed(log, 2, headers=with_reason(b"internal_error"))),
+        in_letters(lambda log: changed(log, 2, headers=with_header("mms.dlq.reason", b"internal_error"))),
         {"different": 1},
     ),
     "a dead letter has lost a header of its record": (
         in_letters(lambda log: changed(log, 2, headers=lambda headers: headers[1:])),
+        {"different": 1},
+    ),
+    "a dead letter has one header more": (
+        in_letters(lambda log: changed(log, 2, headers=lambda headers: (*headers, ("more", b"")))),
+        {"different": 1},
+    ),
+    "a dead letter's last header is missing": (
+        in_letters(lambda log: changed(log, 2, headers=lambda headers: headers[:-1])),
+        {"different": 1},
+    ),
+    "a dead letter does not say why": (
+        in_letters(lambda log: changed(log, 2, headers=without_header("mms.dlq.reason"))),
+        {"different": 1},
+    ),
+    "two added headers are swapped": (
+        in_letters(
+            lambda log: changed(log, 2, headers=lambda headers: (*headers[:-2], headers[-1], headers[-2]))
+        ),
+        {"different": 1},
+    ),
+    "a dead letter says that it is of another topic": (
+        in_letters(lambda log: changed(log, 2, headers=with_header("__streams.errors.topic", b"other"))),
+        {"different": 1},
+    ),
+    "a dead letter says that it is of another partition": (
+        in_letters(lambda log: changed(log, 2, headers=with_header("__streams.errors.partition", b"1"))),
+        {"different": 1},
+    ),
+    "a dead letter has another time": (
+        in_letters(lambda log: changed(log, 2, timestamp=lambda before: before + 1)),
         {"different": 1},
     ),
     # who looked on
@@ -254,8 +285,28 @@ HARMS: dict[str, tuple[Callable[[Run], Run], dict[str, int]]] = {
         in_evidence(committed=lambda seen: {**seen, PLACE: [0, 40, 39, 200]}),
         {"offsets_back": 1},
     ),
+    "a committed offset is gone for a while": (
+        in_evidence(committed=lambda seen: {**seen, PLACE: [0, 40, -1, 40]}),
+        {"offsets_back": 1},
+    ),
     "a committed offset stands still": (
         in_evidence(committed=lambda seen: {**seen, PLACE: [0, 40, 40, 200]}),
+        {},
+    ),
+    "a committed offset is not at the end": (
+        in_evidence(at_end=lambda seen: {**seen, PLACE: (199, 200)}),
+        {"unfinished": 1},
+    ),
+    "a committed offset is behind the end": (
+        in_evidence(at_end=lambda seen: {**seen, PLACE: (201, 200)}),
+        {"unfinished": 1},
+    ),
+    "there is no committed offset in the end": (
+        in_evidence(at_end=lambda seen: {**seen, PLACE: (-1, 200)}),
+        {"unfinished": 1},
+    ),
+    "nothing is committed where there was nothing": (
+        in_evidence(at_end=lambda seen: {**seen, PLACE: (-1, 0)}),
         {},
     ),
     "a transaction hangs": (in_evidence(ends=lambda ends: {**ends, INPUT: Ends(199, 200)}), {"hanging": 1}),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.chaos.conftest import NewCluster
+from tests.chaos.conftest import Proxied
 from tests.chaos.frames import PRODUCE
 from tests.chaos.proxy import Proxy
 from tests.chaos.verdict import Verdict, verdict
@@ -25,9 +25,9 @@ RECORDS = 4
 """Records before the fault, and as many after it; each comes to one result."""
 HOLDS = 100
 """More connections than any process opens until it is killed: each one's first batch of results is held."""
-IMPATIENT = {"request_timeout_s": 3, "batch_deadline_s": 4}
+IMPATIENT = {"request_timeout_s": 1.5, "batch_deadline_s": 2}
 """The victim's: how long it waits for an answer before it gives up."""
-SESSION = {"session_timeout_s": 6, "heartbeat_interval_s": 0.5}
+SESSION = {"session_timeout_s": 3, "heartbeat_interval_s": 0.3, "revoke_deadline_s": 1.5}
 """How long its successor waits for it."""
 
 Start = Callable[..., Worker]
@@ -51,12 +51,11 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-async def place(new_cluster: NewCluster, prefix: str, tmp_path: Path) -> AsyncIterator[Place]:
-    async with new_cluster(1) as cluster:
-        with ExitStack() as ending:
-            stream = Stream(cluster.direct, prefix, tmp_path, ending, **SESSION)
-            await stream.create_topics()
-            yield Place(stream, cluster.proxies[0], cluster.proxied, tmp_path)
+async def place(proxied: Proxied, prefix: str, tmp_path: Path) -> AsyncIterator[Place]:
+    with ExitStack() as ending:
+        stream = Stream(proxied.direct, prefix, tmp_path, ending, **SESSION)
+        await stream.create_topics()
+        yield Place(stream, proxied.proxy, proxied.bootstrap, tmp_path)
 
 
 async def committed_before_delivery(place: Place, start: Start) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aiokafka import ConsumerRecord
 
 from tests.chaos import evidence
-from tests.chaos.evidence import Evidence, placed
+from tests.chaos.evidence import Evidence, by_place
 from tests.chaos.expected import Expected, expected, read_letter
 from tests.chaos.matching import Match, match, out_of_order
 from worker.settings import Settings
@@ -28,7 +28,8 @@ SENTENCES: Mapping[str, str] = {
     "histories_different": "members whose history in the changelog is not the oracle's",
     "replay_different": "results that come out otherwise when the input is decided again",
     "views_different": "records that a concurrent read_committed consumer saw otherwise",
-    "offsets_back": "times that a committed offset went back",
+    "offsets_back": "times that a committed offset went back, or was gone",
+    "unfinished": "partitions whose committed offset is not the end of their input",
     "hanging": "partitions whose last stable offset is not their end",
     "input_different": "input records that are not as they were acknowledged",
 }
@@ -54,6 +55,7 @@ class Verdict(NamedTuple):
     replay_different: int
     views_different: int
     offsets_back: int
+    unfinished: int
     hanging: int
     input_different: int
     first: Mapping[str, str]
@@ -85,15 +87,16 @@ def verdict(
     for number, answers in oracle.items():
         _judge_results(number, answers, results.get(number, ()), broken)
         _judge_letters(number, answers, source.get(number, ()), dead_letters.get(number, ()), broken)
-    written = placed(settings.results_topic, results) | placed(settings.dead_letter_topic, dead_letters)
+    written = by_place(settings.results_topic, results) | by_place(settings.dead_letter_topic, dead_letters)
     decided = [value for answers in oracle.values() for _, value in answers.results]
     histories = {number: answers.histories for number, answers in oracle.items()}
     broken.add("histories_different", evidence.wrong_histories(beside.histories, histories))
     broken.add("replay_different", evidence.wrong_replay(beside.replayed, decided))
     broken.add("views_different", evidence.wrong_views(beside.watched, written))
     broken.add("offsets_back", evidence.offsets_that_went_back(beside.committed))
+    broken.add("unfinished", evidence.offsets_not_at_the_end(beside.at_end))
     broken.add("hanging", evidence.hanging_transactions(beside.ends))
-    broken.add("input_different", evidence.wrong_input(beside.sent, placed(settings.input_topic, source)))
+    broken.add("input_different", evidence.wrong_input(beside.sent, by_place(settings.input_topic, source)))
     return broken.verdict(*(sum(map(len, topic.values())) for topic in (source, results, dead_letters)))
 
 

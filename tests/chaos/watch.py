@@ -12,8 +12,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tests.chaos.cluster import OFFSETS, OFFSETS_PARTITIONS
+from tests.chaos.commits import commit_of, committed
 from tests.chaos.evidence import Seen, seen
-from tests.chaos.patience import until
+from tests.stream.streamkit import until
 from worker.settings import Settings
 from worker.stream.markers import pass_emptied_markers
 from worker.stream.topics import admin
@@ -25,7 +27,7 @@ PAUSE_S = 0.5
 
 
 class Follower:
-    """A consumer without a group that reads results, dead letters and changelog while they are written.
+    """A consumer without a group that reads what is written while it is: all topics but the input's.
 
     When Kafka fails it goes on behind the last record that it saw: what it has seen once it never sees again,
     so all of it together is one view.
@@ -38,12 +40,24 @@ class Follower:
         """What the changelog says in the end, by partition and member."""
         self.written = 0
         """Records of the changelog."""
+        self.commits: dict[int, list[int]] = defaultdict(list)
+        """Every offset that the group has committed, by partition of the input, in their order."""
         self._settings = settings
-        self._changelog = settings.changelog_topic
-        topics = (settings.results_topic, settings.dead_letter_topic, self._changelog)
-        places = [TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)]
+        self._takes: dict[str, Callable[[TopicPartition, list[ConsumerRecord[Any, Any]]], None]] = {
+            settings.results_topic: self._take_published,
+            settings.dead_letter_topic: self._take_published,
+            settings.changelog_topic: self._take_histories,
+            OFFSETS: self._take_commits,
+        }
+        sizes = {**dict.fromkeys(self._takes, settings.partitions), OFFSETS: OFFSETS_PARTITIONS}
+        places = [TopicPartition(topic, number) for topic, size in sizes.items() for number in range(size)]
         self._next = dict.fromkeys(places, 0)
-        self.watched = {place: [] for place in places if place.topic != self._changelog}
+        self.watched = {place: [] for place in places if self._takes[place.topic] == self._take_published}
+
+    @property
+    def published(self) -> int:
+        """Results and dead letters that it has seen up to now."""
+        return sum(map(len, self.watched.values()))
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -72,36 +86,41 @@ class Follower:
                 consumer.seek(place, offset)
             while True:
                 for place, records in (await consumer.getmany(timeout_ms=200)).items():
-                    self._take(place, records)
+                    self._next[place] = records[-1].offset + 1
+                    self._takes[place.topic](place, records)
                 for place in self._next:  # behind markers and aborted records nothing is seen
                     self._next[place] = await consumer.position(place)
 
-    def _take(self, place: TopicPartition, records: list[ConsumerRecord[Any, Any]]) -> None:
-        self._next[place] = records[-1].offset + 1
-        if place.topic != self._changelog:
-            self.watched[place].extend(map(seen, records))
-            return
+    def _take_published(self, place: TopicPartition, records: list[ConsumerRecord[Any, Any]]) -> None:
+        self.watched[place].extend(map(seen, records))
+
+    def _take_histories(self, place: TopicPartition, records: list[ConsumerRecord[Any, Any]]) -> None:
         self.written += len(records)
-        histories = self.histories[place.partition]
+        self.histories[place.partition].update((record.key, record.value) for record in records)
+
+    def _take_commits(self, _: TopicPartition, records: list[ConsumerRecord[Any, Any]]) -> None:
+        ours = self._settings.app_id, self._settings.input_topic
         for record in records:
-            histories[record.key] = record.value
+            commit = commit_of(record.key, record.value)
+            if commit is not None and (commit.group, commit.topic) == ours:
+                self.commits[commit.partition].append(commit.offset)
 
 
 class Offsets:
-    """The group's committed offsets, asked for again and again."""
+    """The group's committed offsets, asked for again and again.
+
+    What it is told may be of a moment ago: a broker that has just become the coordinator answers from what it
+    knows to be replicated, and that can be a little less than the one before it knew. So an offset that goes
+    back here proves nothing; what was committed is for the ``Follower`` to see.
+    """
 
     def __init__(self, settings: Settings, look: Callable[[Mapping[int, int]], None]) -> None:
         """``look`` is called with the offset in each partition each time that they were told."""
-        self.history: dict[int, list[int]] = defaultdict(list)
-        """Of each partition, an entry each time that the offset was another than before."""
+        self.last: dict[int, int] = {}
+        """The offset in each partition, as it was told last."""
         self._changed = time.monotonic()
         self._settings = settings
         self._look = look
-
-    @property
-    def last(self) -> dict[int, int]:
-        """The offset in each partition, as it was told last."""
-        return {partition: offsets[-1] for partition, offsets in self.history.items()}
 
     @property
     def still_for(self) -> float:
@@ -119,14 +138,8 @@ class Offsets:
         async with admin(self._settings) as client:
             while True:
                 async with asyncio.timeout(ANSWER_S):
-                    told = await client.list_consumer_group_offsets(self._settings.app_id)
-                for place, offset in told.items():  # a coordinator that is only being elected tells none
-                    self._take(place.partition, offset.offset)
-                self._look(self.last)
+                    told = await committed(client, self._settings)
+                if told != self.last:
+                    self.last, self._changed = told, time.monotonic()
+                self._look(told)
                 await asyncio.sleep(LOOK_S)
-
-    def _take(self, partition: int, offset: int) -> None:
-        offsets = self.history[partition]
-        if not offsets or offsets[-1] != offset:
-            offsets.append(offset)
-            self._changed = time.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -28,24 +28,35 @@ class Answers(NamedTuple):
     """What each record came to that was not rejected."""
 
 
-def fold(records: Iterable[Input], limits: Limits = Limits()) -> Answers:
-    """Adjudicate each record with what those of the same member before it have left."""
-    answers = Answers([], [], {}, [])
+def answers(
+    records: Iterable[Input], limits: Limits = Limits(), histories: dict[bytes, bytes] | None = None
+) -> Iterator[tuple[int, Adjudicated | Rejected]]:
+    """Adjudicate each record with what those of the same member before it have left.
+
+    Gives the offset of each, counted from 0, and what it comes to. Holds each member's last history and
+    nothing else, in ``histories`` where that is given.
+    """
+    left = {} if histories is None else histories
     for offset, record in enumerate(records):
         event, key = decode(record.value, list(record.headers)), record.key or b""
         answer = (
-            event
-            if isinstance(event, Rejected)
-            else adjudicate(event, answers.histories.get(key), reference(), limits)
+            event if isinstance(event, Rejected) else adjudicate(event, left.get(key), reference(), limits)
         )
+        if isinstance(answer, Adjudicated) and answer.history is not None:
+            left[key] = answer.history
+        yield offset, answer
+
+
+def fold(records: Iterable[Input], limits: Limits = Limits()) -> Answers:
+    """All that the records of a partition come to."""
+    folded, given = Answers([], [], {}, []), list(records)
+    for offset, answer in answers(given, limits, folded.histories):
         if isinstance(answer, Rejected):
-            answers.letters.append((offset, answer.reason))
+            folded.letters.append((offset, answer.reason))
             continue
-        answers.accepted.append(answer)
-        answers.results.extend((key, encode(result)) for result in answer.results)
-        if answer.history is not None:
-            answers.histories[key] = answer.history
-    return answers
+        folded.accepted.append(answer)
+        folded.results.extend((given[offset].key or b"", encode(result)) for result in answer.results)
+    return folded
 
 
 def decided(*records: Input) -> list[bytes]:
@@ -61,7 +72,7 @@ async def assert_exactly_once(stream: Stream, records: Iterable[Input]) -> None:
         expected = fold(inputs[number])
         found = [(record.key, record.value) for record in results[number]]
         assert_same(found, expected.results, f"results of partition {number}")
-        assert_same(list(map(_reason, letters[number])), expected.letters, f"dead letters of {number}")
+        assert_same(list(map(letter_of, letters[number])), expected.letters, f"dead letters of {number}")
         assert_same(
             sorted(histories[number].items()),
             sorted(expected.histories.items()),
@@ -76,6 +87,7 @@ def assert_same(found: Sequence[object], expected: Sequence[object], what: str) 
     assert len(found) == len(expected), what
 
 
-def _reason(letter: ConsumerRecord) -> tuple[int, str]:
-    headers = dict(letter.headers)
+def letter_of(record: ConsumerRecord) -> tuple[int, str]:
+    """What a dead letter says: the offset of its input record, and the reason."""
+    headers = dict(record.headers)
     return int(headers["__streams.errors.offset"]), headers["mms.dlq.reason"].decode()

@@ -15,7 +15,8 @@ import aiohttp
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
 
 from worker.devkit.generator import events
 from worker.devkit.local import command
@@ -25,9 +26,17 @@ from worker.stream.deciding import partition_of
 from worker.stream.restore import restore
 from worker.stream.topics import admin, create_missing, specs
 
-PATIENCE_S = 60.0
-"""Longest wait for something that is expected to happen, on a machine that others use too."""
+PATIENCE_S = 120.0
+"""What has not come about by then does not any more, on whatever machine and whoever else uses it."""
+LOOK_S = 0.05
 PARTITIONS = 4
+
+UNAVAILABLE = (KafkaError, KafkaException, OSError, TimeoutError)
+"""What is raised while brokers cannot answer: reason to ask again."""
+
+
+class Stuck(AssertionError):  # noqa: N818  reads as what it says
+    """Something did not come about; the message says what."""
 
 
 class Clock:
@@ -74,17 +83,25 @@ def partition(record: Input, partitions: int = PARTITIONS) -> int:
     return partition_of(record.key, partitions)
 
 
-async def until(holds: Callable[[], Any], what: str, within: float = PATIENCE_S) -> Any:
-    """What ``holds`` (a function or coroutine function) returns as soon as it is true."""
+async def until(asked: Callable[[], Any], what: str, within: float = PATIENCE_S) -> Any:
+    """What ``asked`` (a function or coroutine function) answers, as soon as it answers something true.
+
+    Raises Stuck after ``within`` seconds; its cause is why brokers gave no answer last, if they gave none.
+    """
     deadline = time.monotonic() + within
     while True:
-        value = holds()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {within:g} s in vain for {what}"
-        await asyncio.sleep(0.02)
+        unanswered: Exception | None = None
+        try:
+            answer = asked()
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+        except UNAVAILABLE as error:
+            answer, unanswered = None, error
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise Stuck(f"waited {within:g} s in vain for {what}") from unanswered
+        await asyncio.sleep(LOOK_S)
 
 
 class Worker:
@@ -239,10 +256,7 @@ class Stream:
         async with self.administration() as client:
 
             async def is_drained() -> bool:
-                try:
-                    return await self.committed(client) >= records
-                except GroupCoordinatorNotAvailableError:  # a broker that has just come back
-                    return False
+                return await self.committed(client) >= records
 
             await until(is_drained, f"{records} records to be committed")
 

@@ -163,11 +163,14 @@ class KafkaBroker:
                 if time.monotonic() >= deadline:
                     raise BrokerError(f"Kafka at {self.bootstrap} did not get ready:\n{self._log_tail()}")
 
-    def stop(self, within: float = STOP_SECONDS) -> None:
-        """Shut it down cleanly, or kill it after ``within`` seconds. Its data stays for the next start."""
-        if self._child is not None:
-            self._child.stop(within)
+    def stop(self, within: float = STOP_SECONDS) -> bool:
+        """Shut it down cleanly, or kill it after ``within`` seconds. Its data stays for the next start.
+
+        Returns whether it is down without having been killed.
+        """
+        is_clean = self._child is None or self._child.stop(within)
         self._release()
+        return is_clean
 
     def kill(self) -> None:
         """Kill it as a crash would (SIGKILL). Its data stays for the next start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,18 @@ class Child:
         """What it exited with, or minus the number of the signal that ended it; None while it runs."""
         return self._process.poll()
 
-    def stop(self, within: float) -> None:
-        """Ask it to end (SIGTERM), make it end (SIGKILL) if it has not ``within`` seconds."""
+    def stop(self, within: float) -> bool:
+        """Ask it to end (SIGTERM), make it end (SIGKILL) if it has not ``within`` seconds.
+
+        Returns whether it ended without being killed.
+        """
         self._process.terminate()
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._forget()
+        return self._process.returncode != -signal.SIGKILL
 
     def kill(self) -> None:
         """End it at once (SIGKILL), as a crash would."""
