@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import Any, get_args
 import orjson
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.admin import NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from confluent_kafka.admin import AclOperation, ResourceType
 
+from tests.conftest import NewBroker
+from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.letterkit import SENT_MS, Record, dlq, letters, numbered, redrive, set_aside, write
 from tests.stream.streamkit import PARTITIONS, Stream
 from worker.adjudication.decode import Reason
+from worker.commands.brokers import answer_or_exit
 from worker.commands.console import NOTICE, screen
 from worker.commands.dlq import Filters, app
 from worker.commands.letter_pages import render_list
@@ -22,7 +29,7 @@ from worker.devkit.kafka import KafkaBroker
 from worker.devkit.ports import LOOPBACK, free_ports
 from worker.devkit.process import run
 from worker.stream.records import RawName
-from worker.stream.redrive.ledger import ledger_topic
+from worker.stream.redrive.ledger import KEPT, ledger_topic
 from worker.stream.redrive.letter import letter_of
 from worker.stream.redrive.selection import Selection
 from worker.stream.topics import ABSENT, TopicSpec, create_missing
@@ -121,23 +128,19 @@ def test_no_more_is_read_than_the_offsets_say(chosen: Selection, first: int, las
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--reason", "unknown"], [*get_args(Reason)]),
-        (["--from", "yesterday"], ["--from", "2026-05-04T10:30:00Z"]),
-        (["--to", "2026-13-01"], ["--to"]),
-        (["--partition", "-1"], ["--partition"]),
-        (["--offset", "3"], ["--offset", "one --partition"]),
-        (
-            ["--from-offset", "3", "--partition", "1", "--partition", "2"],
-            ["--from-offset", "one --partition"],
-        ),
-        (["--to-offset", "3"], ["--to-offset", "one --partition"]),
+        ("list --reason unknown", [*get_args(Reason)]),
+        ("list --from yesterday", ["--from", "2026-05-04T10:30:00Z"]),
+        ("redrive --to 2026-13-01", ["--to"]),
+        ("redrive --partition -1", ["--partition"]),
+        ("list --offset 3", ["--offset", "one --partition"]),
+        ("redrive --from-offset 3 --partition 1 --partition 2", ["--from-offset", "one --partition"]),
+        ("redrive --to-offset 3", ["--to-offset", "one --partition"]),
     ],
 )
-@pytest.mark.parametrize("command", ["list", "redrive"])
 def test_a_filter_that_is_none_ends_it_with_two_and_what_there_is(
-    offline: Stream, command: str, arguments: list[str], told: list[str]
+    offline: Stream, arguments: str, told: list[str]
 ) -> None:
-    done = run(offline.command("dlq", command, *arguments), 60)
+    done = run(offline.command("dlq", *arguments.split()), 60)
     assert done.returncode == 2
     for part in told:
         assert part in done.stdout
@@ -270,22 +273,126 @@ async def test_an_offset_without_a_letter_is_not_found(stream: Stream) -> None:
     assert f"has no partition {PARTITIONS}, it has {PARTITIONS}" in done.stdout
 
 
-async def test_topics_that_a_redrive_cannot_work_with_are_refused(stream: Stream, tmp_path: Path) -> None:
-    settings = stream.settings
+async def test_a_topic_that_does_not_exist_is_told_with_its_setting(stream: Stream) -> None:
     for field in ("dead_letter_topic", "input_topic"):
-        command = stream.command("dlq", "redrive", "--execute", **{field: "nowhere"})
-        done = run(command, 60)
-        assert (done.returncode, done.stdout) == (
-            2,
-            f"mms-worker: topic nowhere {ABSENT}; see MMS_{field.upper()}\n",
-        )
-    narrow = TopicSpec(ledger_topic(settings), 2, 1, {})
+        told = f"topic nowhere {ABSENT}; see MMS_{field.upper()}"
+        await refused(stream, "redrive", "--execute", told=told, **{field: "nowhere"})
+
+
+async def refused(stream: Stream, *arguments: str, told: str, **settings: Any) -> None:
+    """Run a command of ``dlq`` and expect one line that tells this."""
+    done = run(stream.command("dlq", *arguments, **settings), 60)
+    assert done.returncode == 2, done.stdout
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"mms-worker: {told}"), line
+
+
+async def grow(stream: Stream, topic: str, partitions: int) -> None:
     async with stream.administration() as client:
-        await create_missing(client, [narrow])
-    for arguments in (["list"], ["redrive", "--execute"]):
-        done = await dlq(stream, *arguments)
-        assert done.returncode == 2
-        assert f"topic {narrow.name} has 2 partitions and {settings.dead_letter_topic} has 4" in done.stdout
+        await client.create_partitions({topic: NewPartitions(total_count=partitions)})
+
+
+async def test_once_there_are_more_partitions_it_is_read_on_and_a_redrive_tells_the_repair(
+    stream: Stream,
+) -> None:
+    settings, ledger = stream.settings, ledger_topic(stream.settings)
+    async with stream.administration() as client:
+        await create_missing(client, [TopicSpec(ledger, 2, 1, KEPT)])
+    for partition in (1, 3):
+        await set_aside(stream, numbered(1), partition)
+    alter = f"kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --alter --topic"
+    for execute in ([], ["--execute"]):
+        told = f"topic {ledger} has 2 partitions, not the 4 of {settings.dead_letter_topic}; "
+        await refused(stream, "redrive", *execute, told=f"{told}repair: {alter} {ledger} --partitions 4; ")
+    listed = rows(await dlq(stream, "list", "--json"))
+    assert [(row["partition"], row["redriven"]) for row in listed] == [(1, None), (3, None)]
+    assert (await dlq(stream, "show", "3", "0")).returncode == 0
+    await grow(stream, ledger, 5)  # more than enough
+    assert (await redrive(stream)).returncode == 0
+
+    await grow(stream, settings.input_topic, 6)
+    told = f"topic {settings.dead_letter_topic} has 4 partitions, not the 6 of {settings.input_topic}; "
+    repair = f"repair: {alter} {settings.dead_letter_topic} --partitions 6"
+    await refused(stream, "redrive", told=told + repair)
+    assert all(row["redriven"] for row in rows(await dlq(stream, "list", "--json")))
+
+
+async def test_a_ledger_that_does_not_keep_its_entries_is_refused_with_the_repair(stream: Stream) -> None:
+    """As one that a broker has made up, with its defaults."""
+    ledger = ledger_topic(stream.settings)
+    config = {"cleanup.policy": "compact", "retention.ms": "604800000", "retention.bytes": "1000000"}
+    await set_aside(stream, numbered(1))
+    async with stream.administration() as client:
+        await create_missing(client, [TopicSpec(ledger, PARTITIONS, 1, config)])
+    configs = f"kafka-configs.sh --bootstrap-server {stream.settings.bootstrap_servers} --alter"
+    told = "".join(
+        f"topic {ledger} has {name}={value}, not {KEPT[name]}; repair: {configs} --entity-type topics "
+        f"--entity-name {ledger} --add-config {name}={KEPT[name]}; "
+        for name, value in config.items()
+    )
+    for execute in ([], ["--execute"]):
+        await refused(stream, "redrive", *execute, told=told)
+    assert len(rows(await dlq(stream, "list", "--json"))) == 1
+    async with stream.administration() as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, ledger, {**KEPT})])
+    assert (await redrive(stream)).returncode == 0
+
+
+async def test_a_ledger_that_cannot_be_made_is_told_with_the_setting_at_fault(stream: Stream) -> None:
+    ledger = ledger_topic(stream.settings)
+    done = run(stream.command("dlq", "redrive", "--execute", replication=3), 60)
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"mms-worker: topic {ledger} was not created: ")
+    assert done.stdout.endswith("; see MMS_REPLICATION\n")
+
+
+MAY_READ = "Describe and Read on the topics {dlq} and {dlq}.redriven"
+MAY_REDRIVE = (
+    "Describe and Read on the topic {dlq}, Describe and Write on {input}, Create, Describe, DescribeConfigs, "
+    "Read and Write on {dlq}.redriven"
+)
+MAY_FENCE = "Describe and Write on the transactional ids that begin with {dlq}.redriven-"
+
+
+async def test_what_is_not_allowed_is_told_with_what_to_grant(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> None:
+    describe, read = AclOperation.DESCRIBE, AclOperation.READ
+    topic, id_ = ResourceType.TOPIC, ResourceType.TRANSACTIONAL_ID
+    again = "redrive --execute --again --partition"
+    cases = [  # what was taken away stays so, and is not asked for again
+        (f"{again} 0", id_, "{dlq}.redriven-0", [], MAY_FENCE),
+        (f"{again} 1", topic, "{input}", [describe], MAY_REDRIVE),
+        ("redrive", topic, "{dlq}.redriven", [describe, read], MAY_REDRIVE),
+        ("list", topic, "{dlq}", [describe], MAY_READ),
+    ]
+    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        names = {"dlq": stream.settings.dead_letter_topic, "input": stream.settings.input_topic}
+        await stream.create_topics()
+        await set_aside(stream, numbered(1), 1)
+        assert (await redrive(stream)).returncode == 0
+        for command, kind, resource, allowed, grant in cases:
+            allow_only(broker.bootstrap, kind, resource.format(**names), allowed)
+            done = await dlq(stream, *command.split())
+            assert done.returncode == 2, done.stdout
+            (line,) = [line for line in done.stdout.splitlines() if line.startswith("mms-worker: ")]
+            assert line.startswith("mms-worker: the broker does not allow it (")
+            assert line.endswith(f"; grant this user {grant.format(**names)}")
+
+
+async def test_a_ledger_that_may_not_be_made_is_told_with_what_to_grant(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> None:
+    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        await stream.create_topics()
+        ledger = ledger_topic(stream.settings)
+        allow_only(broker.bootstrap, ResourceType.TOPIC, ledger, [AclOperation.DESCRIBE])
+        brokers_need = [AclOperation.CLUSTER_ACTION]
+        allow_only(broker.bootstrap, ResourceType.BROKER, "kafka-cluster", brokers_need)
+        told = f"topic {ledger} was not created: Authorization failed.; grant this user Create on it"
+        await refused(stream, "redrive", "--execute", told=told)
 
 
 def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others(offline: Stream) -> None:
@@ -295,6 +402,18 @@ def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others(offline
         (line,) = done.stdout.splitlines()
         servers = offline.settings.bootstrap_servers
         assert line.startswith(f"mms-worker: {servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS): ")
+
+
+def test_a_failure_without_words_is_told_by_its_name(
+    offline: Stream, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise TimeoutError
+
+    caplog.set_level(logging.CRITICAL, "aiokafka")  # as the command does, and it is put back
+    with pytest.raises(SystemExit, match="2"):
+        answer_or_exit(fail(), offline.settings, {})
+    assert capsys.readouterr().err.endswith(" (--bootstrap, MMS_BOOTSTRAP_SERVERS): TimeoutError\n")
 
 
 def test_a_letter_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

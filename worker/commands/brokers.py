@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 from cyclopts import Parameter
 
-from worker.commands.faults import tell
+from worker.commands.ending import unwinding
+from worker.commands.faults import FileError, exit_for, tell
+from worker.commands.writing import standard_output
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
     from typing import Any
 
+    from worker.commands.writing import Sink
     from worker.settings import Settings
+    from worker.stream.errors import Grants
 
 NOT_READ = 2
 """Exit code where settings, brokers or topics do not allow to read what is asked for."""
@@ -41,11 +46,24 @@ def settings_or_exit(bootstrap: str | None) -> Settings:
         exit_with(str(error), NOT_READ)
 
 
-def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings) -> Answer:
-    """What ``work`` returns; where Kafka or the network fails it, or it refuses, exit 2 with one line."""
-    from aiokafka.errors import KafkaError
+@contextmanager
+def telling() -> Iterator[Sink]:
+    """Standard output for what a command tells; a stream that fails, or a signal, ends the command."""
+    try:
+        out = standard_output()
+        with unwinding():
+            yield out
+        out.flush()
+    except FileError as error:
+        exit_for(error)
 
-    from worker.stream.errors import Refused
+
+def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, grants: Grants) -> Answer:
+    """What ``work`` returns; where Kafka or the network fails it, or it refuses, exit 2 with one line.
+
+    ``grants`` is what the user needs for it.
+    """
+    from worker.stream.errors import INFRASTRUCTURE, Refused, not_allowed
 
     # What goes wrong is told once, by the line below.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -53,9 +71,11 @@ def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings) -> Ans
         return asyncio.run(work)
     except Refused as error:
         exit_with(str(error), NOT_READ)
-    except (KafkaError, OSError, TimeoutError) as error:
+    except INFRASTRUCTURE as error:
+        if (refused := not_allowed(error, grants, "this user")) is not None:
+            exit_with(str(refused), NOT_READ)
         servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
-        exit_with(f"{servers}: {error or type(error).__name__}", NOT_READ)
+        exit_with(f"{servers}: {str(error) or type(error).__name__}", NOT_READ)
 
 
 def exit_with(message: str, code: int) -> NoReturn:

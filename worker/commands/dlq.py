@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -14,18 +13,22 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from worker.adjudication.decode import Reason
-from worker.commands.brokers import NOT_READ, Bootstrap, answer_or_exit, exit_with, settings_or_exit
+from worker.commands.brokers import (
+    NOT_READ,
+    Bootstrap,
+    answer_or_exit,
+    exit_with,
+    settings_or_exit,
+    telling,
+)
 from worker.commands.console import listing, screen
-from worker.commands.ending import unwinding
-from worker.commands.faults import FileError, exit_for, naming
-from worker.commands.writing import standard_output
+from worker.commands.faults import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from cyclopts import Token
 
-    from worker.commands.writing import Sink
     from worker.settings import Settings
     from worker.stream.redrive.selection import Selection
     from worker.stream.redrive.sending import Outcome
@@ -34,6 +37,11 @@ app = App(name="dlq", help="Look at dead letters, and send them to the input top
 
 NOT_DONE = 1
 """Exit code where what was asked for does not exist, or not all of it was done."""
+
+FENCED = (
+    "another redrive has come to it, or this one stood still for longer than MMS_TRANSACTION_TIMEOUT_S; run "
+    "it again: without --again nothing is sent twice"
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,13 +103,13 @@ class Filters:
                 "--offset, --from-offset and --to-offset need one --partition: each counts its own", NOT_READ
             )
         return Selection(
-            frozenset(self.reason),
-            frozenset(self.partition),
-            frozenset(self.offset),
-            self.from_offset,
-            self.to_offset,
-            _ms(self.from_time),
-            _ms(self.to_time),
+            reasons=frozenset(self.reason),
+            partitions=frozenset(self.partition),
+            offsets=frozenset(self.offset),
+            from_offset=self.from_offset,
+            to_offset=self.to_offset,
+            from_ms=_ms(self.from_time),
+            to_ms=_ms(self.to_time),
         )
 
 
@@ -121,13 +129,14 @@ def list_letters(*, filters: Filters = EVERYTHING, bootstrap: Bootstrap = None, 
     and --to are about that. What is counted from is inclusive, what is counted to is not. Exit code 0, also
     when there are none; 2 when the brokers or topics cannot be read, or the filters do not go together.
     """
-    with _telling() as out:
+    with telling() as out:
         settings, selection = settings_or_exit(bootstrap), filters.selection_or_exit()
 
         from worker.commands.letter_pages import render_list
         from worker.commands.letters import listed
+        from worker.stream.redrive.rights import to_read
 
-        rows = answer_or_exit(listed(settings, selection), settings)
+        rows = answer_or_exit(listed(settings, selection), settings, to_read(settings))
         with naming(out.name):
             if json:
                 for row in rows:
@@ -154,13 +163,15 @@ def show(
     Key, value and the values of the producer's own headers are PHI, and are shown with --with-phi alone.
     Exit code 1 when there is no record at that offset, 2 when the brokers or topics cannot be read.
     """
-    with _telling() as out:
+    with telling() as out:
         settings = settings_or_exit(bootstrap)
 
         from worker.commands.letter_pages import render_letter
         from worker.commands.letters import shown
+        from worker.stream.redrive.rights import to_read
 
-        told = answer_or_exit(shown(settings, partition, offset, with_phi=with_phi), settings)
+        work = shown(settings, partition, offset, with_phi=with_phi)
+        told = answer_or_exit(work, settings, to_read(settings))
         if told is None:
             place = f"partition {partition} of {settings.dead_letter_topic}"
             exit_with(f"{place} has no record at offset {offset}; see mms-worker dlq list", NOT_DONE)
@@ -189,21 +200,23 @@ def redrive(
     byte, behind them a header mms.redrive that says which dead letter it was, and the time of now. Each is
     sent once, however often this is interrupted and run again: what was sent is noted, in the transaction
     that sends it, in a topic named like that of the dead letters with .redriven behind; --execute makes it.
-    Of two at once the one that began first ends with exit code 1. Filters are those of list. Exit code 1 also
-    when some of the letters cannot be sent, 2 when settings, brokers or topics do not allow it; what was sent
-    is told, and the same command goes on behind it.
+    Where two meet on a partition, the one that came there first ends with exit code 1. Filters are those of
+    list. Exit code 1 also when some of the letters cannot be sent, 2 when settings, brokers or topics do not
+    allow it; what was sent is told, and the same command goes on behind it.
     """
-    with _telling():
+    with telling():
         settings, selection = settings_or_exit(bootstrap), filters.selection_or_exit()
 
         from worker.commands.letter_pages import render_outcomes
         from worker.stream.errors import Fenced
+        from worker.stream.redrive.rights import to_redrive
 
         outcomes: list[Outcome] = []
+        work = _redrive(settings, selection, outcomes, execute=execute, again=again)
         try:
-            answer_or_exit(_redrive(settings, selection, outcomes, execute=execute, again=again), settings)
+            answer_or_exit(work, settings, to_redrive(settings))
         except Fenced as fenced:
-            exit_with(f"{fenced}: another redrive has begun and goes on, this one ends", NOT_DONE)
+            exit_with(f"{fenced}: {FENCED}", NOT_DONE)
         finally:
             if outcomes:
                 render_outcomes(outcomes, settings, listing(), executed=execute)
@@ -217,26 +230,14 @@ async def _redrive(
     """Redrive partition by partition; how far it has come is in ``outcomes`` at any time."""
     from worker.stream.records import read_raw_names
     from worker.stream.redrive import sending
-    from worker.stream.redrive.places import find_places
+    from worker.stream.redrive.places import ready_places
 
     read_raw_names()
     asked = sending.Redrive(settings, selection, again, lambda: datetime.now(UTC))
-    places = await find_places(settings, selection, ready=execute)
+    places = await ready_places(settings, selection, execute=execute)
     for partition in places.partitions:
         outcomes.append(sending.Outcome(partition))
         if execute:
             await sending.execute(asked, outcomes[-1])
         else:
-            await sending.plan(asked, outcomes[-1], has_ledger=places.has_ledger)
-
-
-@contextmanager
-def _telling() -> Iterator[Sink]:
-    """Standard output for what a command tells; a stream that fails, or a signal, ends the command."""
-    try:
-        out = standard_output()
-        with unwinding():
-            yield out
-        out.flush()
-    except FileError as error:
-        exit_for(error)
+            await sending.plan(asked, outcomes[-1], has_ledger=places.has_ledger(partition))

@@ -13,11 +13,16 @@ from msgspec import DecodeError
 from worker.adjudication import stored
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.kept import unpack
-from worker.commands.brokers import NOT_READ, Bootstrap, answer_or_exit, exit_with, settings_or_exit
+from worker.commands.brokers import (
+    NOT_READ,
+    Bootstrap,
+    answer_or_exit,
+    exit_with,
+    settings_or_exit,
+    telling,
+)
 from worker.commands.console import NOTICE, literal, screen
-from worker.commands.ending import unwinding
-from worker.commands.faults import FileError, exit_for, naming
-from worker.commands.writing import standard_output
+from worker.commands.faults import naming
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,24 +65,22 @@ def show(
     shown, one after the other. Exit code 1 when nothing is held of the member, 2 when the brokers or the
     history cannot be read.
     """
-    try:
-        out = standard_output()
-        with unwinding():
-            settings = settings_or_exit(bootstrap)
-            histories = [_described_or_exit(member, found) for found in _found_or_exit(member, settings)]
+    with telling() as out:
+        settings = settings_or_exit(bootstrap)
+        histories = [_described_or_exit(member, found) for found in _found_or_exit(member, settings)]
         with naming(out.name):
             for told in histories:
                 if json:
                     out.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
                 else:
                     render(told, screen())
-            out.flush()
-    except FileError as error:
-        exit_for(error)
 
 
 def _found_or_exit(member: str, settings: Settings) -> list[Found]:
-    found = answer_or_exit(_find(member, settings), settings)
+    from aiokafka.errors import TopicAuthorizationFailedError
+
+    grants = {TopicAuthorizationFailedError: f"Describe and Read on the topic {settings.changelog_topic}"}
+    found = answer_or_exit(_find(member, settings), settings, grants)
     if not found:
         exit_with(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
     return found

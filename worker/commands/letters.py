@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worker.adjudication.decode import Headers
     from worker.settings import Settings
     from worker.stream.redrive.letter import Letter
+    from worker.stream.redrive.places import Places
 
 
 async def listed(settings: Settings, selection: Selection) -> list[dict[str, Any]]:
@@ -35,7 +36,7 @@ async def listed(settings: Settings, selection: Selection) -> list[dict[str, Any
     rows = []
     async with reader(settings) as consumer:
         for partition in places.partitions:
-            ledger = await _ledger(consumer, partition, settings, there=places.has_ledger)
+            ledger = await _ledger(consumer, partition, settings, places)
             async for _, letter in selected(consumer, partition, selection, settings):
                 rows.append(_row(letter, ledger, settings))
     return rows
@@ -47,13 +48,14 @@ async def shown(settings: Settings, partition: int, offset: int, *, with_phi: bo
     one = Selection(partitions=frozenset({partition}), offsets=frozenset({offset}))
     places = await find_places(settings, one)
     async with reader(settings) as consumer:
-        ledger = await _ledger(consumer, partition, settings, there=places.has_ledger)
+        ledger = await _ledger(consumer, partition, settings, places)
         async for record, letter in selected(consumer, partition, one, settings):
             return _page(record, letter, ledger, settings, with_phi=with_phi)
     return None
 
 
-async def _ledger(consumer: AIOKafkaConsumer, partition: int, settings: Settings, *, there: bool) -> Ledger:
+async def _ledger(consumer: AIOKafkaConsumer, partition: int, settings: Settings, places: Places) -> Ledger:
+    there = places.has_ledger(partition)
     return await read_ledger(consumer, partition, settings) if there else Ledger()
 
 

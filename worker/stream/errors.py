@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from aiokafka.errors import (
@@ -45,13 +46,19 @@ class Bug(Stop):
 
 
 class Fenced(Exception):  # noqa: N818
-    """Another producer has this lane's transactional id: there may be another owner of the partition."""
+    """Another producer has this transactional id: there may be another owner of the partition.
+
+    Or the broker itself has ended a transaction that was open for longer than its timeout, which looks alike.
+    """
 
 
 INFRASTRUCTURE = (KafkaError, OSError, TimeoutError)
 """What Kafka and the network raise: worth another try, and its text knows nothing of claims."""
 
-GRANTS: dict[type[KafkaError], str] = {
+Grants = Mapping[type[KafkaError], str]
+"""What somebody must be allowed, by what the broker raises when it is not."""
+
+GRANTS: Grants = {
     TopicAuthorizationFailedError: (
         "Describe, DescribeConfigs and Read on the input topic, Describe, DescribeConfigs, Read and Write on "
         "the results, dead-letter and changelog topics"
@@ -62,7 +69,7 @@ GRANTS: dict[type[KafkaError], str] = {
     ),
     ClusterAuthorizationFailedError: "Describe and IdempotentWrite on the cluster",
 }
-"""What a worker must be allowed, by what the broker raises when it is not."""
+"""Those of a worker."""
 
 
 def told(error: BaseException) -> str:
@@ -83,9 +90,9 @@ def told(error: BaseException) -> str:
     return f"{name} at {place}:{traceback.tb_lineno}"
 
 
-def not_allowed(error: BaseException) -> Refused | None:
-    """The refusal that names what to grant, if a broker raised that this worker is not allowed something."""
-    for kind, grant in GRANTS.items():
+def not_allowed(error: BaseException, grants: Grants = GRANTS, whom: str = "this worker") -> Refused | None:
+    """The refusal that names what to grant, if a broker raised that ``whom`` is not allowed something."""
+    for kind, grant in grants.items():
         if isinstance(error, kind):
-            return Refused(f"the broker does not allow it ({told(error)}); grant this worker {grant}")
+            return Refused(f"the broker does not allow it ({told(error)}); grant {whom} {grant}")
     return None

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    InvalidPartitionsError,
+    InvalidReplicationFactorError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.stream.connection import connection
@@ -16,6 +25,8 @@ from worker.stream.transaction import BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from aiokafka.errors import KafkaError
 
     from worker.settings import Settings
 
@@ -109,7 +120,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
     """Create those of ``wanted`` that do not exist; returns their names.
 
-    Raises Refused with the broker's reason if it does not make one.
+    Raises Refused with the broker's reason, and what to do where that is known, if it does not make one.
     """
     existing = await partition_counts(client)
     missing = [spec for spec in wanted if spec.name not in existing]
@@ -121,10 +132,19 @@ async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
     ]
     response = await client.create_topics(new)
     for topic, code, *reason in response.topic_errors:
-        if for_code(code) not in {NoError, TopicAlreadyExistsError}:
-            why = (reason[0] if reason else None) or for_code(code).__name__
-            raise Refused(f"topic {topic} was not created: {why}; see MMS_REPLICATION and MMS_PARTITIONS")
+        error = for_code(code)
+        if error not in {NoError, TopicAlreadyExistsError}:
+            why = (reason[0] if reason else None) or error.__name__
+            raise Refused(f"topic {topic} was not created: {why}{_remedy(error)}")
     return [spec.name for spec in missing]
+
+
+def _remedy(error: type[KafkaError]) -> str:
+    """What to do about a topic that was not created, for the errors that tell."""
+    if error in {TopicAuthorizationFailedError, ClusterAuthorizationFailedError}:
+        return "; grant this user Create on it, or Describe if it exists already"
+    settings = {InvalidReplicationFactorError: "MMS_REPLICATION", InvalidPartitionsError: "MMS_PARTITIONS"}
+    return f"; see {settings[error]}" if error in settings else ""
 
 
 async def partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
@@ -149,17 +169,22 @@ async def differences(client: AIOKafkaAdminClient, settings: Settings) -> list[D
             found.append(
                 Difference(spec.name, what, _tool("kafka-reassign-partitions.sh", settings), essential=False)
             )
-        found += await _configured(client, spec, settings)
+        found += await configured(client, spec, settings)
     return found
 
 
-def counted(spec: TopicSpec, partitions: int | None, settings: Settings) -> list[Difference]:
-    """What is different about a topic's number of partitions; None is a topic that does not exist."""
+def counted(
+    spec: TopicSpec, partitions: int | None, settings: Settings, expected_by: str = "MMS_PARTITIONS"
+) -> list[Difference]:
+    """What is different about a topic's number of partitions; None is a topic that does not exist.
+
+    ``expected_by`` is a setting or another topic: whose number it must be.
+    """
     if partitions == spec.partitions:
         return []
     if partitions is None:
         return [Difference(spec.name, ABSENT, CREATE, essential=True, missing=True)]
-    what = f"has {partitions} partitions, not the {spec.partitions} of MMS_PARTITIONS"
+    what = f"has {partitions} partitions, not the {spec.partitions} of {expected_by}"
     topics = _tool("kafka-topics.sh", settings)
     if partitions < spec.partitions:
         repair = f"{topics} --alter --topic {spec.name} --partitions {spec.partitions}"
@@ -171,7 +196,8 @@ def counted(spec: TopicSpec, partitions: int | None, settings: Settings) -> list
     return [Difference(spec.name, what, repair, essential=True)]
 
 
-async def _configured(client: AIOKafkaAdminClient, spec: TopicSpec, settings: Settings) -> list[Difference]:
+async def configured(client: AIOKafkaAdminClient, spec: TopicSpec, settings: Settings) -> list[Difference]:
+    """What is different about an existing topic's configuration, of what ``spec`` asks for."""
     try:
         (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
     except IncompatibleBrokerVersion:  # a mock cluster: there is no configuration to be wrong

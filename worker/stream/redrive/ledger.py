@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from worker.stream.bounded import up_to_end
 from worker.stream.errors import Refused
-from worker.stream.topics import DAY_MS, HEADERS_BYTES, TopicSpec, durability
+from worker.stream.topics import HEADERS_BYTES, TopicSpec, durability
 from worker.stream.transaction import BATCH_BYTES, Outgoing
 
 if TYPE_CHECKING:
@@ -30,8 +30,19 @@ class Entry(msgspec.Struct, frozen=True):
     partition: int
     offset: int
     timestamp: int
-    """The letter's, in milliseconds. Where the dead letters' topic was made anew, another has its offset."""
+    """The letter's, in milliseconds. Where the dead letters' topic was made anew, another has its offset.
 
+    Not the same input sent again from the beginning: its letters may lie where they lay, at the same times.
+    """
+
+
+KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""What the topic's configuration must say, whoever has made it, so that no entry is ever taken away.
+
+An entry has some 100 bytes. A dead letter that outlives its entry would be delivered a second time, and
+nothing bounds how long one lives: its retention may be raised, a log is cut by whole segments only, and
+where the ledger says nothing of its own the brokers' defaults hold.
+"""
 
 _decode = msgspec.json.Decoder(Entry).decode
 _encode = msgspec.json.Encoder().encode
@@ -65,17 +76,8 @@ def ledger_topic(settings: Settings) -> str:
 
 
 def ledger_spec(settings: Settings, partitions: int) -> TopicSpec:
-    """The ledger as it must be.
-
-    It is kept for twice as long as dead letters are. A log is cut by whole segments, so a dead letter can
-    outlive its retention by the time that its segment spans; it must not outlive its entry, or the next
-    redrive would deliver it a second time.
-    """
-    config = {
-        "cleanup.policy": "delete",
-        "retention.ms": str(round(2 * settings.dead_letter_retention_days * DAY_MS)),
-        "max.message.bytes": str(BATCH_BYTES + HEADERS_BYTES),
-    }
+    """The ledger as it is made."""
+    config = {**KEPT, "max.message.bytes": str(BATCH_BYTES + HEADERS_BYTES)}
     return TopicSpec(
         ledger_topic(settings), partitions, settings.replication, config | durability(settings.replication)
     )

@@ -1,8 +1,9 @@
 """Redriving: dead letters go to the input topic once more, each once, however often that is interrupted.
 
 Each partition has a transactional producer whose id follows from the ledger's name alone. To start it ends
-whatever an earlier redrive of the partition has left open and fences one that still runs; only then is the
-ledger read. So it holds all that any other redrive has delivered, or ever will.
+whatever an earlier redrive of the partition has left open and fences one that still runs: where two meet on
+a partition, the one that came there first ends. Only then is the ledger read, so it holds all that any other
+redrive has delivered, or ever will.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from aiokafka import TopicPartition
 
 from worker.stream.bounded import reader
 from worker.stream.deadletters import taken_apart
+from worker.stream.errors import Refused
 from worker.stream.redrive.ledger import Ledger, entry_of, ledger_topic, read_ledger
 from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.selection import selected
 from worker.stream.transaction import Outgoing, TransactionalProducer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -58,10 +60,15 @@ class Outcome:
     """Letters that were redriven before, and are left."""
     left: list[Left] = field(default_factory=list)
 
-    def add(self, letters: list[Letter], outgoing: list[Outgoing]) -> None:
-        """Count letters that are delivered."""
-        self.delivered.update(letter.why.reason for letter in letters if letter.why is not None)
-        self.bytes += sum(record.size for record in outgoing)
+    def add(self, letter: Letter, outgoing: Outgoing) -> None:
+        """Count a letter that is delivered."""
+        if letter.why is not None:
+            self.delivered[letter.why.reason] += 1
+        self.bytes += outgoing.size
+
+    def leave(self, letter: Letter, why: str) -> None:
+        """Count a letter that cannot be delivered."""
+        self.left.append(Left(letter.partition, letter.offset, why))
 
 
 class Redrive(NamedTuple):
@@ -71,6 +78,10 @@ class Redrive(NamedTuple):
     selection: Selection
     again: bool
     now: Callable[[], datetime]
+
+    def is_done(self, letter: Letter, ledger: Ledger) -> bool:
+        """Whether a letter is left because it was redriven before."""
+        return not self.again and ledger.redriven_at(letter) is not None
 
 
 def redriven(record: ConsumerRecord, now_ms: int) -> Outgoing:
@@ -92,82 +103,132 @@ def redriven(record: ConsumerRecord, now_ms: int) -> Outgoing:
 
 
 async def plan(redrive: Redrive, outcome: Outcome, *, has_ledger: bool) -> None:
-    """Count into ``outcome`` what a redrive of its partition would deliver now; writes nothing."""
+    """Count into ``outcome`` what a redrive of its partition would deliver now; writes nothing.
+
+    Whether the input topic takes a record of that size is not known before it is sent.
+    """
     async with reader(redrive.settings) as consumer:
         ledger = Ledger()
         if has_ledger:
             ledger = await read_ledger(consumer, outcome.partition, redrive.settings)
-        async for record, letter in _due(consumer, redrive, ledger, outcome):
-            outcome.add([letter], [redriven(record, 0)])
+        async for record, letter in _deliverable(consumer, redrive, outcome):
+            if redrive.is_done(letter, ledger):
+                outcome.before += 1
+            else:
+                outcome.add(letter, redriven(record, 0))
 
 
 async def execute(redrive: Redrive, outcome: Outcome) -> None:
     """Deliver the letters of a partition in their order, and count into ``outcome`` what is committed.
 
-    Raises Fenced if another redrive of the partition has begun, Refused if the input topic does not take a
-    record for its size or the ledger cannot be read, and what Kafka raises. What was committed stays so, and
-    a redrive that is run again goes on behind it.
+    A letter that the input topic does not take for its size is left, and those behind it are delivered.
+    Raises Fenced if another redrive has come to the partition or the broker has ended a transaction that took
+    too long, Refused if the ledger cannot be read, and what Kafka raises. What was committed stays so, and a
+    redrive that is run again goes on behind it.
     """
-    settings, partition = redrive.settings, outcome.partition
-    place = TopicPartition(settings.dead_letter_topic, partition)
-    producer = TransactionalProducer(place, settings, f"{ledger_topic(settings)}-{partition}")
+    delivery = _Delivery(redrive, outcome)
     try:
-        await producer.start()
-        async with reader(settings) as consumer:
-            ledger = await read_ledger(consumer, partition, settings)
-            batch = _Batch(redrive, producer, outcome)
-            async for record, letter in _due(consumer, redrive, ledger, outcome):
-                await batch.add(record, letter)
-            await batch.commit()
+        await delivery.begin()
+        async with reader(redrive.settings) as consumer:
+            async for record, letter in _deliverable(consumer, redrive, outcome):
+                await delivery.take(record, letter)
+            await delivery.commit()
     finally:
-        await producer.close()
+        await delivery.close()
 
 
-async def _due(
-    consumer: AIOKafkaConsumer, redrive: Redrive, ledger: Ledger, outcome: Outcome
+async def _deliverable(
+    consumer: AIOKafkaConsumer, redrive: Redrive, outcome: Outcome
 ) -> AsyncIterator[tuple[ConsumerRecord, Letter]]:
-    """The letters that are to be delivered; those that are not are counted."""
-    chosen = selected(consumer, outcome.partition, redrive.selection, redrive.settings)
-    async for record, letter in chosen:
+    """The letters that are meant and can go back; those that cannot are counted."""
+    async for record, letter in selected(consumer, outcome.partition, redrive.selection, redrive.settings):
         fault = fault_of(letter, redrive.settings)
-        if fault is not None:
-            outcome.left.append(Left(letter.partition, letter.offset, fault))
-        elif ledger.redriven_at(letter) is not None and not redrive.again:
-            outcome.before += 1
-        else:
+        if fault is None:
             yield record, letter
+        else:
+            outcome.leave(letter, fault)
 
 
-class _Batch:
-    """Letters of one transaction."""
+class _Sending(NamedTuple):
+    """A letter that is to be delivered, and the record that it becomes."""
 
-    def __init__(self, redrive: Redrive, producer: TransactionalProducer, outcome: Outcome) -> None:
+    letter: Letter
+    outgoing: Outgoing
+
+
+class _Delivery:
+    """The delivery of one partition's letters, some in a transaction."""
+
+    def __init__(self, redrive: Redrive, outcome: Outcome) -> None:
         self._redrive = redrive
-        self._producer = producer
         self._outcome = outcome
-        self._letters: list[Letter] = []
-        self._outgoing: list[Outgoing] = []
+        self._ledger = Ledger()
+        settings, partition = redrive.settings, outcome.partition
+        place = TopicPartition(settings.dead_letter_topic, partition)
+        self._producer = TransactionalProducer(place, settings, f"{ledger_topic(settings)}-{partition}")
+        self._batch: list[_Sending] = []
         self._bytes = 0
 
-    async def add(self, record: ConsumerRecord, letter: Letter) -> None:
-        """Take a letter in, after a commit where there is no more room for it."""
+    async def begin(self) -> None:
+        """Start the producer, anew if it cannot go on, and then read what was redriven.
+
+        Each time: before it was started anew another redrive may have been here.
+        """
+        await self.close()
+        await self._producer.start()
+        async with reader(self._redrive.settings) as consumer:
+            self._ledger = await read_ledger(consumer, self._outcome.partition, self._redrive.settings)
+
+    async def close(self) -> None:
+        """Be rid of the producer; what it has not committed is not delivered."""
+        await self._producer.close()
+
+    async def take(self, record: ConsumerRecord, letter: Letter) -> None:
+        """Take a letter in that was not redriven before; where there is no room for it, after a commit."""
         outgoing = redriven(record, round(self._redrive.now().timestamp() * 1000))
-        if len(self._letters) == MOST_RECORDS or self._bytes + outgoing.size > MOST_BYTES:
+        if len(self._batch) == MOST_RECORDS or self._bytes + outgoing.size > MOST_BYTES:
             await self.commit()
-        self._letters.append(letter)
-        self._outgoing.append(outgoing)
+        if self._redrive.is_done(letter, self._ledger):
+            self._outcome.before += 1
+            return
+        self._batch.append(_Sending(letter, outgoing))
         self._bytes += outgoing.size
 
     async def commit(self) -> None:
-        """Deliver what was taken in, if anything, together with its entries in the ledger."""
-        if not self._letters:
+        """Deliver what was taken in. Where that is too large for the input topic, each letter goes alone."""
+        batch, self._batch, self._bytes = self._batch, [], 0
+        if not batch:
             return
+        try:
+            await self._deliver(batch)
+        except Refused:
+            await self.begin()
+            for sending in batch:
+                await self._deliver_alone(sending)
+
+    async def _deliver_alone(self, sending: _Sending) -> None:
+        if self._redrive.is_done(sending.letter, self._ledger):
+            self._outcome.before += 1
+            return
+        try:
+            await self._deliver([sending])
+        except Refused as refused:
+            _, _, why = str(refused).partition(": ")  # what comes before it is the letter's place
+            self._outcome.leave(sending.letter, why)
+            await self.begin()
+
+    async def _deliver(self, batch: Sequence[_Sending]) -> None:
+        """Deliver letters together with their entries in the ledger, in one transaction.
+
+        Raises Refused if a record is larger than its topic takes, or if a batch of them is.
+        """
         settings = self._redrive.settings
-        entries = [
-            entry_of(letter, outgoing.timestamp, settings)
-            for letter, outgoing in zip(self._letters, self._outgoing, strict=True)
-        ]
-        outputs = {settings.input_topic: self._outgoing, ledger_topic(settings): entries}
+        outputs = {
+            settings.input_topic: [outgoing for _, outgoing in batch],
+            ledger_topic(settings): [
+                entry_of(letter, outgoing.timestamp, settings) for letter, outgoing in batch
+            ],
+        }
         await self._producer.commit(outputs, None)
-        self._outcome.add(self._letters, self._outgoing)
-        self._letters, self._outgoing, self._bytes = [], [], 0
+        for letter, outgoing in batch:
+            self._outcome.add(letter, outgoing)
