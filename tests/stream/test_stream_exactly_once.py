@@ -132,21 +132,6 @@ async def test_a_broker_that_hangs_makes_lanes_begin_again_and_nothing_is_lost(
     assert await restarts(worker) >= 1
 
 
-async def test_a_worker_ends_in_time_though_its_broker_hangs(fragile: tuple[Stream, int]) -> None:
-    stream, broker = fragile
-    records = claims(4_000, seed=16)
-    await stream.publish(records)
-    worker = stream.worker(batch_max_records=SMALL_BATCH)
-    await stream.drained(500)
-    os.kill(broker, signal.SIGSTOP)
-    os.kill(worker.pid, signal.SIGTERM)
-    assert await worker.ended() == 0
-    os.kill(broker, signal.SIGCONT)
-    stream.worker()
-    await stream.drained(4_000)
-    await assert_exactly_once(stream, records)
-
-
 async def restarts(worker: Worker) -> float:
     reasons = ("timeout", "error")
     return sum([await worker.metric(f'mms_lane_restarts_total{{reason="{reason}"}}') for reason in reasons])

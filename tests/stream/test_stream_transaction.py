@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from tests.conftest import NewBroker
 from tests.stream.streamkit import Stream, claims, until
@@ -181,6 +182,29 @@ async def test_a_stuck_producer_is_thrown_away_with_all_its_tasks(hanging: tuple
         await lane.close()
         await late.close()
         await until(lambda: asyncio.all_tasks() == tasks, "the producers' tasks to end")
+
+
+async def test_nobody_is_told_of_the_batches_of_a_producer_that_is_thrown_away_without_its_broker(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> None:
+    told: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context.get("exception")))
+    with new_broker() as broker, ExitStack() as ending:
+        deadlines = {"batch_deadline_s": 1, "producer_stop_deadline_s": 0.5}
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending, **deadlines)
+        await stream.create_topics()
+        tasks = asyncio.all_tasks()
+        lane = producer(stream)
+        await lane.start()
+        await lane.commit({stream.settings.results_topic: [outgoing(b"first")]}, 1)
+        await asyncio.to_thread(broker.kill)
+        with pytest.raises(TimeoutError):
+            await lane.commit({stream.settings.results_topic: [outgoing(b"never")]}, 2)
+        await lane.close()
+        await until(lambda: asyncio.all_tasks() == tasks, "the producer's tasks to end")
+        gc.collect()
+    assert [error for error in told if not isinstance(error, KafkaError)] == []
 
 
 async def test_a_result_that_its_topic_does_not_take_stops_the_worker(stream: Stream) -> None:

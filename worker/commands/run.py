@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -25,7 +26,8 @@ def run(
     too much would become dead letters; 1 after a crash. Nothing half-done is committed by any of them.
     """
     for early in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(early, _end)
+        if signal.getsignal(early) is not signal.SIG_IGN:  # whoever started this process may want it ignored
+            signal.signal(early, _end)
 
     from worker.settings import InvalidSettings, load_settings
 
@@ -50,5 +52,8 @@ def _end(_: int, __: FrameType | None) -> NoReturn:
 
     The first process of a container has no default for them: without this one it would ignore a SIGTERM
     that comes while it still loads, and be killed in the end.
+
+    It does not raise: a signal may arrive inside a finalizer or a callback of the collector, out of which
+    Python lets no exception. So early there is nothing to unwind and nothing to flush.
     """
-    sys.exit(0)
+    os._exit(0)

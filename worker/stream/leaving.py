@@ -2,7 +2,8 @@
 
 In a rebalance aiokafka's ``stop()`` waits for the group's answer to JoinGroup or SyncGroup, which comes when
 the slowest member has let go. Cut off there, it leaves nothing: the group would wait for this member too, and
-then give it partitions that nobody works until its session has expired.
+then give it partitions that nobody works until its session has expired. One that raises may have left nothing
+either: it sends LeaveGroup last.
 """
 
 from __future__ import annotations
@@ -28,18 +29,22 @@ log = structlog.get_logger()
 
 
 async def leave(consumer: AIOKafkaConsumer, group: str) -> None:
-    """Stop a consumer, which leaves its group; by force if it does not answer."""
+    """Stop a consumer, which leaves its group; by force if it does not, or raises."""
     if await ended_within(STOP_S, consumer.stop()):
         return
     coordinator = consumer._coordinator  # noqa: SLF001  no public way to end its tasks
-    if coordinator is not None and coordinator._heartbeat_task is not None:  # noqa: SLF001
-        # It would keep the membership, and with it the partitions, from whoever could work them.
-        coordinator._heartbeat_task.cancel()  # noqa: SLF001
+    if coordinator is not None:
+        # The heartbeat would keep the membership, and with it the partitions, from whoever could work them.
+        for beside in (coordinator._heartbeat_task, coordinator._commit_refresh_task):  # noqa: SLF001
+            if beside is not None:
+                beside.cancel()
     try:
         async with asyncio.timeout(LEAVE_S):
             await _ask_to_leave(consumer, group)
     except INFRASTRUCTURE as error:
         log.warning("group cannot be left: the session will expire", group=group, error=told(error))
+    if consumer._fetcher is not None:  # noqa: SLF001
+        await ended_within(CLOSE_S, consumer._fetcher.close())  # noqa: SLF001  or it would fetch for ever
     await ended_within(CLOSE_S, consumer._client.close())  # noqa: SLF001
 
 

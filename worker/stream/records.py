@@ -2,10 +2,14 @@
 
 Its parser raises on them, at the same record after every restart and on every worker. Here such a batch is
 parsed once more, by aiokafka's parser in pure Python, and the names keep their bytes as ``RawName``.
+
+A batch's records are made one by one, as they are asked for: of a batch that is being read its bytes are in
+memory, unpacked (twice where it has such a name), and no record that was not asked for.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.consumer import fetcher
@@ -79,10 +83,13 @@ class _Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        count = 0
         try:
-            return iter(list(self._batch))
+            for record in self._batch:
+                yield record
+                count += 1
         except UnicodeDecodeError:
-            return iter(_RawNamed(self._raw))
+            yield from islice(_RawNamed(self._raw), count, None)
 
 
 class _RawNamed(_DefaultRecordBatchPy):  # type: ignore[misc]

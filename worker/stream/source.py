@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from worker.stream.connection import connection
 from worker.stream.coordinator import heed_coordinators
+from worker.stream.fetched import free_what_is_dropped
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
 from worker.stream.leaving import leave
@@ -35,8 +36,11 @@ if TYPE_CHECKING:
 
 POLL_MS = 200
 SLICE = 20
-"""Most records that are unpacked before a lane may say that it has enough: what a fetch has brought is
-compressed, and may be hundreds of times as large."""
+"""Most records that are made of a fetch before a lane may say that it has enough. They are read out of one
+producer's batch after the other: the bytes of the one that is being read are unpacked as a whole."""
+TURN_S = 0.01
+"""How long slice may follow on slice before everything else in the process has its turn, heartbeats and
+commits among it; a slice that has begun is finished."""
 TICK_S = 1.0
 """How often the loop looks up from waiting: in a rebalance ``getmany()`` ignores its timeout."""
 
@@ -93,12 +97,16 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         """Give the lanes what there is; what is left of a partition that its lane holds is fetched again.
 
         Between draining the consumer and buffering nothing else may run: a lane that went back to its
-        committed offset in between would get records from where it stood before.
+        committed offset in between would get records from where it stood before. While there are records
+        nothing here waits for anything: when the time of a turn is over, the rest is left for the next one.
         """
         fetched = await self._drained(POLL_MS)
+        ends = time.monotonic() + TURN_S
         while fetched:
             for partition in fetched.keys() & self.lanes.keys():
                 self.lanes[partition].offer(fetched[partition])
+            if time.monotonic() >= ends:
+                return
             fetched = await self._drained(0)
 
     async def _drained(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
@@ -241,6 +249,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 def _consumer(settings: Settings) -> AIOKafkaConsumer:
     read_raw_names()
     heed_coordinators()
+    free_what_is_dropped()
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=settings.app_id,

@@ -20,13 +20,14 @@ def outlive(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
 
 
 async def ended_within(seconds: float, work: Coroutine[Any, Any, Any]) -> bool:
-    """Whether ``work`` ended in time; it is cancelled if not. What it returns or raises is of no interest."""
+    """Whether ``work`` came to its end in time, and not to an exception. It is cancelled if it takes longer.
+
+    What it returns or raises is of no interest.
+    """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait([task], timeout=seconds)
     finally:
-        ended = task.done()
+        is_done = task.done()
         task.cancel()
-    if ended and not task.cancelled():
-        task.exception()
-    return ended
+    return is_done and not task.cancelled() and task.exception() is None

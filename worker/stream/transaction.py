@@ -53,6 +53,18 @@ class _Delivery(NamedTuple):
     records: Sequence[Outgoing]
 
 
+class _InFlight(set[Any]):
+    """aiokafka's batches in flight, from which one may be taken twice.
+
+    A batch that is given up is taken out by its future, and once more by the sender if it was just about to
+    try it again: the KeyError of whichever is the second would be awaited by nobody.
+    """
+
+    def remove(self, batch: Any) -> None:
+        """Take a batch out, if it is still there."""
+        self.discard(batch)
+
+
 class TransactionalProducer:
     """A producer of one transactional id for the records that come of one partition, a lane's by default."""
 
@@ -75,6 +87,7 @@ class TransactionalProducer:
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
         )
+        self._producer._message_accumulator._pending_batches = _InFlight()  # noqa: SLF001  see there
         async with asyncio.timeout(self._settings.producer_start_deadline_s):
             await self._producer.start()
 
