@@ -8,8 +8,8 @@ decided all of it.
 Until the last event is sent the worker runs for a share of the time only; then it catches up with all that it
 has. What it holds in memory is bounded by its settings, which are the defaults, and not by its speed; with a
 whole core ten times of what it sustains would be millions of events to make, send, decide and check, and
-sender and broker would need the core that it is measured on. The defaults take a quarter of an hour on two
-cores, ``--share 1`` an hour.
+sender and broker would need the core that it is measured on. The defaults take a quarter of an hour at most
+on two quiet cores, ``--share 1`` a good half hour.
 
 Exit code 1 when anything published or kept is not what the oracle says, or when the worker, told to stop in
 the end, does not end in time with exit code 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -176,13 +177,13 @@ async def test_letters_are_listed_with_where_they_are_why_and_when_they_were_red
     assert (foreign["partition"], foreign["offset"]) == (3, 2)
     assert "no dead letter of this worker" in foreign["fault"]
 
-    assert rows(await dlq(stream, "list", "--json", "--reason", "contract")) == [one]
-    before = await dlq(stream, "list", "--json", "--partition", "1", "--to", SENT)
-    assert rows(before) == [two]
-    assert rows(await dlq(stream, "list", "--json", "--partition", "3", "--from-offset", "1")) == [foreign]
-    assert rows(await dlq(stream, "list", "--json", "--partition", "3", "--from-offset", "99")) == []
-
-    said = (await dlq(stream, "list")).stdout
+    contract, behind, everything = await asyncio.gather(
+        dlq(stream, "list", "--json", "--reason", "contract"),
+        dlq(stream, "list", "--json", "--partition", "3", "--from-offset", "1"),
+        dlq(stream, "list"),
+    )
+    assert (rows(contract), rows(behind)) == ([one], [foreign])
+    said = everything.stdout
     table, summary = said.split("\n\n")
     assert table.splitlines()[1].split()[:6] == ["1", "0", "2023-11-14", "22:13:20Z", "contract", "$.data[0]"]
     assert summary.splitlines()[-1].split() == ["together", "4", "1"]
@@ -195,7 +196,7 @@ async def test_no_letters_are_none_and_no_fault(stream: Stream) -> None:
         0,
         f"No such dead letters in {stream.settings.dead_letter_topic}.\n",
     )
-    assert rows(await dlq(stream, "list", "--json")) == []
+    assert rows(await dlq(stream, "list", "--json", "--partition", "0", "--from-offset", "99")) == []
 
 
 async def test_a_letter_is_shown_without_what_it_holds_unless_phi_is_asked_for(stream: Stream) -> None:
@@ -213,7 +214,14 @@ async def test_a_letter_is_shown_without_what_it_holds_unless_phi_is_asked_for(s
     )
     await set_aside(stream, [Record(None, None), record], 2)
 
-    plain = await dlq(stream, "show", "2", "1")
+    show = ("show", "2", "1")
+    plain, document, opened, told, nothing = await asyncio.gather(
+        dlq(stream, *show),
+        dlq(stream, *show, "--json"),
+        dlq(stream, *show, "--with-phi"),
+        dlq(stream, *show, "--with-phi", "--json"),
+        dlq(stream, "show", "2", "0", "--with-phi", "--json"),
+    )
     assert plain.returncode == 0
     for line in (
         f"Dead letter 1 of partition 2 of {topic}",
@@ -231,23 +239,22 @@ async def test_a_letter_is_shown_without_what_it_holds_unless_phi_is_asked_for(s
         "  header null: null",
     ):
         assert line in plain.stdout.splitlines()
-    document = await dlq(stream, "show", "2", "1", "--json")
     for said in (plain.stdout, document.stdout):
         assert DIAGNOSIS not in said
         assert "MBR-1" not in said
 
-    told = orjson.loads((await dlq(stream, "show", "2", "1", "--json", "--with-phi")).stdout)
-    assert told["notice"] == NOTICE
-    assert (told["key"], told["value"]) == ({"text": "MBR-1"}, {"text": '{"diagnoses": ["C44.311"]}'})
-    assert [header["value"] for header in told["headers"]] == [
+    shown = orjson.loads(told.stdout)
+    assert shown["notice"] == NOTICE
+    assert (shown["key"], shown["value"]) == ({"text": "MBR-1"}, {"text": '{"diagnoses": ["C44.311"]}'})
+    assert [header["value"] for header in shown["headers"]] == [
         {"text": "MBR-1"}, {"base64": "/w=="}, {"text": f"{topic}/0/0"}, {"text": "MBR-1/0/0"}, None
     ]  # fmt: skip
-    opened = (await dlq(stream, "show", "2", "1", "--with-phi")).stdout.splitlines()
-    assert opened[0] == NOTICE
-    assert '  value: {"diagnoses": ["C44.311"]}' in opened
+    lines = opened.stdout.splitlines()
+    assert lines[0] == NOTICE
+    assert '  value: {"diagnoses": ["C44.311"]}' in lines
 
-    nothing = orjson.loads((await dlq(stream, "show", "2", "0", "--json", "--with-phi")).stdout)
-    assert (nothing["key"], nothing["value"], nothing["headers"]) == (None, None, [])
+    empty = orjson.loads(nothing.stdout)
+    assert (empty["key"], empty["value"], empty["headers"]) == (None, None, [])
 
 
 async def test_a_foreign_record_is_shown_as_one(stream: Stream) -> None:
@@ -281,7 +288,7 @@ async def test_a_topic_that_does_not_exist_is_told_with_its_setting(stream: Stre
 
 async def refused(stream: Stream, *arguments: str, told: str, **settings: Any) -> None:
     """Run a command of ``dlq`` and expect one line that tells this."""
-    done = run(stream.command("dlq", *arguments, **settings), 60)
+    done = await asyncio.to_thread(run, stream.command("dlq", *arguments, **settings), 60)
     assert done.returncode == 2, done.stdout
     (line,) = done.stdout.splitlines()
     assert line.startswith(f"mms-worker: {told}"), line
@@ -301,12 +308,16 @@ async def test_once_there_are_more_partitions_it_is_read_on_and_a_redrive_tells_
     for partition in (1, 3):
         await set_aside(stream, numbered(1), partition)
     alter = f"kafka-topics.sh --bootstrap-server {settings.bootstrap_servers} --alter --topic"
-    for execute in ([], ["--execute"]):
-        told = f"topic {ledger} has 2 partitions, not the 4 of {settings.dead_letter_topic}; "
-        await refused(stream, "redrive", *execute, told=f"{told}repair: {alter} {ledger} --partitions 4; ")
-    listed = rows(await dlq(stream, "list", "--json"))
-    assert [(row["partition"], row["redriven"]) for row in listed] == [(1, None), (3, None)]
-    assert (await dlq(stream, "show", "3", "0")).returncode == 0
+    told = f"topic {ledger} has 2 partitions, not the 4 of {settings.dead_letter_topic}; "
+    told += f"repair: {alter} {ledger} --partitions 4; "
+    listed, shown, *_ = await asyncio.gather(
+        dlq(stream, "list", "--json"),
+        dlq(stream, "show", "3", "0"),
+        refused(stream, "redrive", told=told),
+        refused(stream, "redrive", "--execute", told=told),
+    )
+    assert [(row["partition"], row["redriven"]) for row in rows(listed)] == [(1, None), (3, None)]
+    assert shown.returncode == 0
     await grow(stream, ledger, 5)  # more than enough
     assert (await redrive(stream)).returncode == 0
 
@@ -330,9 +341,12 @@ async def test_a_ledger_that_does_not_keep_its_entries_is_refused_with_the_repai
         f"--entity-name {ledger} --add-config {name}={KEPT[name]}; "
         for name, value in config.items()
     )
-    for execute in ([], ["--execute"]):
-        await refused(stream, "redrive", *execute, told=told)
-    assert len(rows(await dlq(stream, "list", "--json"))) == 1
+    listed, *_ = await asyncio.gather(
+        dlq(stream, "list", "--json"),
+        refused(stream, "redrive", told=told),
+        refused(stream, "redrive", "--execute", told=told),
+    )
+    assert len(rows(listed)) == 1
     async with stream.administration() as client:
         await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, ledger, {**KEPT})])
     assert (await redrive(stream)).returncode == 0

@@ -16,16 +16,13 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 from confluent_kafka.admin import (
-    AclBinding,
     AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
     ResourceType,
 )
 from structlog.testing import capture_logs
 
 from tests.conftest import NewBroker
+from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.inprocess import HANG_S, ready, working
 from tests.stream.oracle import decided
 from tests.stream.streamkit import Clock, Input, Stream, claims, until
@@ -230,13 +227,7 @@ async def fence(stream: Stream) -> None:
 @pytest.fixture
 async def guarded(new_broker: NewBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
     """A stream on a broker of its own that knows what is allowed; to begin with, everything."""
-    broker = new_broker(
-        **{
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "allow.everyone.if.no.acl.found": "true",
-        }
-    )
-    with broker, ExitStack() as ending:
+    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
         made = Stream(broker.bootstrap, prefix, tmp_path, ending)
         await made.create_topics()
         yield made
@@ -267,25 +258,12 @@ async def test_what_is_not_allowed_is_refused_with_what_to_grant(
 ) -> None:
     await guarded.publish(claims(20, seed=57))
     resource = name.format(**guarded.settings.model_dump())
-    await asyncio.to_thread(allow_only, guarded, kind, resource, allowed)
+    await asyncio.to_thread(allow_only, guarded.settings.bootstrap_servers, kind, resource, allowed)
     worker = guarded.worker()
     assert await worker.ended() == 2
     (stop,) = worker.said("worker stops")
     assert "the broker does not allow it" in stop["reason"]
     assert grant in stop["reason"]
-
-
-def allow_only(stream: Stream, kind: ResourceType, name: str, operations: list[AclOperation]) -> None:
-    """Allow nobody but a stranger anything with a resource, and these operations everyone."""
-
-    def rule(who: str, operation: AclOperation) -> AclBinding:
-        literal, everywhere = ResourcePatternType.LITERAL, "*"
-        return AclBinding(kind, name, literal, who, everywhere, operation, AclPermissionType.ALLOW)
-
-    rules = [rule("User:stranger", AclOperation.ALL), *[rule("User:*", each) for each in operations]]
-    client = AdminClient({"bootstrap.servers": stream.settings.bootstrap_servers})
-    for made in client.create_acls(rules).values():
-        made.result()
 
 
 def raised(error: BaseException) -> BaseException:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -184,6 +185,12 @@ async def test_a_stuck_producer_is_thrown_away_with_all_its_tasks(hanging: tuple
         await until(lambda: asyncio.all_tasks() == tasks, "the producers' tasks to end")
 
 
+async def sent(lane: TransactionalProducer, topic: str) -> asyncio.Future[Any]:
+    """The delivery of a batch that the transaction's producer was given."""
+    ((batch, records),) = lane._packed([outgoing(b"value")])
+    return (await lane._sent(topic, batch, records)).answer
+
+
 async def test_nobody_is_told_of_the_batches_of_a_producer_that_is_thrown_away_without_its_broker(
     new_broker: NewBroker, prefix: str, tmp_path: Path
 ) -> None:
@@ -191,18 +198,25 @@ async def test_nobody_is_told_of_the_batches_of_a_producer_that_is_thrown_away_w
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: told.append(context.get("exception")))
     with new_broker() as broker, ExitStack() as ending:
-        deadlines = {"batch_deadline_s": 1, "producer_stop_deadline_s": 0.5}
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending, **deadlines)
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending, producer_stop_deadline_s=0.5)
         await stream.create_topics()
         tasks = asyncio.all_tasks()
         lane = producer(stream)
         await lane.start()
-        await lane.commit({stream.settings.results_topic: [outgoing(b"first")]}, 1)
+        await lane._producer.begin_transaction()
+        ended = lane._producer._txn_manager._transaction_waiter
+        await (await sent(lane, stream.settings.results_topic))
         await asyncio.to_thread(broker.kill)
-        with pytest.raises(TimeoutError):
-            await lane.commit({stream.settings.results_topic: [outgoing(b"never")]}, 2)
+        given_up = await sent(lane, stream.settings.results_topic)
+        queued = lane._producer._message_accumulator._batches
+        await until(
+            lambda: any(batch.retry_count for batches in queued.values() for batch in batches),
+            "the batch to be queued for another try",
+        )
         await lane.close()
         await until(lambda: asyncio.all_tasks() == tasks, "the producer's tasks to end")
+        assert given_up.done()
+        assert not ended.done()  # nobody would look at what it ended with
         gc.collect()
     assert [error for error in told if not isinstance(error, KafkaError)] == []
 

@@ -2,61 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 from cyclopts import App
+
+from worker.commands.brokers import Bootstrap, answer_or_exit, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
     from worker.settings import Settings
+    from worker.stream.errors import Grants
 
 app = App(name="topics", help="Create and check the topics that the worker needs.")
 
-OK, DIFFERENT, INVALID = 0, 1, 2
+OK, DIFFERENT = 0, 1
 
 
 @app.command
-def create() -> None:
+def create(*, bootstrap: Bootstrap = None) -> None:
     """Create the topics that do not exist, with the partitions, replicas and sizes of the settings.
 
     A topic that exists is left as it is. How it differs is told with the command that repairs it; the exit
     code is 1 then.
     """
-    sys.exit(_main(_create))
+    sys.exit(_main(_create, bootstrap))
 
 
 @app.command
-def check() -> None:
+def check(*, bootstrap: Bootstrap = None) -> None:
     """Say how the topics differ from the settings, and how to repair that; the exit code is 1 if they do."""
-    sys.exit(_main(_check))
+    sys.exit(_main(_check, bootstrap))
 
 
-def _main(work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
-    from worker.settings import InvalidSettings, load_settings
+def _main(work: Callable[[Settings], Coroutine[Any, Any, int]], bootstrap: str | None) -> int:
+    settings = settings_or_exit(bootstrap)
 
-    try:
-        settings = load_settings()
-    except InvalidSettings as error:
-        return _refuse(str(error))
+    from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 
-    from aiokafka.errors import KafkaError
-
-    from worker.stream.errors import Refused
     from worker.stream.logs import configure_logs
 
     configure_logs(settings)
-    try:
-        return asyncio.run(work(settings))
-    except (KafkaError, OSError, TimeoutError) as error:
-        return _refuse(
-            f"{settings.bootstrap_servers} (MMS_BOOTSTRAP_SERVERS): {error or type(error).__name__}"
-        )
-    except Refused as error:
-        return _refuse(str(error))
+    rights = "Describe and DescribeConfigs on the four topics, and Create to make them"
+    grants: Grants = {TopicAuthorizationFailedError: rights, ClusterAuthorizationFailedError: rights}
+    return answer_or_exit(work(settings), settings, grants)
 
 
 async def _create(settings: Settings) -> int:
@@ -83,8 +74,3 @@ async def _check(settings: Settings, ignoring: list[str] | None = None) -> int:
     for one in found:
         print(f"mms-worker: {one}", file=sys.stderr)
     return DIFFERENT if found else OK
-
-
-def _refuse(message: str) -> int:
-    print(f"mms-worker: {message}", file=sys.stderr)
-    return INVALID

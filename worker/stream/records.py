@@ -4,7 +4,7 @@ Its parser raises on them, at the same record after every restart and on every w
 parsed once more, by aiokafka's parser in pure Python, and the names keep their bytes as ``RawName``.
 
 A batch's records are made one by one, as they are asked for: of a batch that is being read its bytes are in
-memory, unpacked (twice where it has such a name), and no record that was not asked for.
+memory, unpacked (four times for a moment where it has such a name), and no record that was not asked for.
 """
 
 from __future__ import annotations
