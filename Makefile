@@ -72,7 +72,7 @@ bench-rolling: $(READY) ## Replace three workers under load, and measure what cl
 	$(BIN)/python -m tests.bench.rolling
 
 .PHONY: bench-overload
-bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute, then let it catch up (half an hour)
+bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute, then let it catch up (a quarter of an hour)
 	$(BIN)/python -m tests.bench.overload
 
 .PHONY: goldens
