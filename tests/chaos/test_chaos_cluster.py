@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -121,6 +122,7 @@ async def test_a_node_killed_under_a_producer_loses_nothing_and_is_in_sync_only_
         assert await read(cluster, writer.written) == [record(number) for number in range(writer.written)]
 
 
+@pytest.mark.soak  # the minute of chaos does it too, again and again
 async def test_a_stopped_node_hands_its_groups_over_and_a_killed_one_is_let_in_after_its_old_session(
     new_cluster: NewCluster,
 ) -> None:
@@ -147,6 +149,7 @@ async def test_clients_that_come_through_the_proxy_are_sent_to_the_proxy_alone(
             assert [f"{broker.host}:{broker.port}" for broker in brokers] == [bootstrap]
 
 
+@pytest.mark.soak  # the minute of chaos does it too, again and again
 async def test_one_setting_of_a_topic_is_changed_and_the_others_stay(new_cluster: NewCluster) -> None:
     async with new_cluster(1) as cluster:
         await create_topic(cluster, replicas=1)
