@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.stream.streamkit import Stream
 from worker.devkit.jars import PrerequisiteError
 from worker.devkit.kafka import KafkaBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 _MISSING = pytest.StashKey[str]()
@@ -70,6 +71,15 @@ def prefix(request: pytest.FixtureRequest) -> str:
     """How this test's topics, groups and transactional ids begin; no other test's begin so."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     return f"{name[:60]}-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
+    """Topics and group of this test's own on the session's broker; no default has as many partitions."""
+    with ExitStack() as ending:
+        made = Stream(kafka.bootstrap, prefix, tmp_path, ending)
+        await made.create_topics()
+        yield made
 
 
 def _broker(config: pytest.Config, directory: Path, settings: dict[str, str | int]) -> KafkaBroker:

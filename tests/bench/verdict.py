@@ -19,13 +19,13 @@ from typing import NamedTuple, TypeAlias
 from aiokafka import ConsumerRecord, TopicPartition
 from rich.console import Console
 
-from worker.adjudication import Rejected, adjudicate, decode, encode
-from worker.reference import load_reference
+from tests.stream.oracle import answer_to, letter_of
+from worker.adjudication import Rejected, encode
 from worker.settings import Settings
 from worker.stream.bounded import reader, up_to_end
 from worker.stream.restore import restore
 
-Mark: TypeAlias = bytes | tuple[int, bytes]
+Mark: TypeAlias = bytes | tuple[int, str]
 """A digest of a result, or offset and reason of a dead letter."""
 
 
@@ -76,7 +76,7 @@ def _judged(settings: Settings, number: int) -> Verdict:
 async def _judge(settings: Settings, number: int) -> Verdict:
     expected, letters, histories, records = await _oracle(settings, number)
     found = [_mark(record) async for record in _committed(settings, settings.results_topic, number)]
-    dead = [_letter(record) async for record in _committed(settings, settings.dead_letter_topic, number)]
+    dead = [letter_of(record) async for record in _committed(settings, settings.dead_letter_topic, number)]
     kept = (await restore(number, settings)).histories
     lost, twice, other = (
         sum(counts) for counts in zip(_differences(expected, found), _differences(letters, dead), strict=True)
@@ -96,26 +96,19 @@ async def _judge(settings: Settings, number: int) -> Verdict:
 
 async def _oracle(
     settings: Settings, number: int
-) -> tuple[list[bytes], list[tuple[int, bytes]], dict[bytes, bytes], int]:
+) -> tuple[list[bytes], list[tuple[int, str]], dict[bytes, bytes], int]:
     """What a partition must come to: marks of results and dead letters, histories; and its input records."""
-    reference, count = load_reference(), 0
+    count = 0
     results: list[bytes] = []
-    letters: list[tuple[int, bytes]] = []
+    letters: list[tuple[int, str]] = []
     histories: dict[bytes, bytes] = {}
     async for record in _committed(settings, settings.input_topic, number):
         count += 1
-        event, key = decode(record.value, list(record.headers)), record.key or b""
-        answer = (
-            event
-            if isinstance(event, Rejected)
-            else adjudicate(event, histories.get(key), reference, settings.limits)
-        )
+        answer = answer_to(record, histories, settings.limits)
         if isinstance(answer, Rejected):
-            letters.append((record.offset, answer.reason.encode()))
-            continue
-        results += [_digest(key, encode(result)) for result in answer.results]
-        if answer.history is not None:
-            histories[key] = answer.history
+            letters.append((record.offset, answer.reason))
+        else:
+            results += [_digest(record.key or b"", encode(result)) for result in answer.results]
     return results, letters, histories, count
 
 
@@ -132,11 +125,6 @@ def _mark(record: ConsumerRecord) -> bytes:
 
 def _digest(key: bytes, value: bytes) -> bytes:
     return blake2b(value, key=key[:64], digest_size=16).digest()
-
-
-def _letter(record: ConsumerRecord) -> tuple[int, bytes]:
-    headers = dict(record.headers)
-    return int(headers["__streams.errors.offset"]), headers["mms.dlq.reason"]
 
 
 def _differences(expected: Sequence[Mark], found: Sequence[Mark]) -> tuple[int, int, int]:

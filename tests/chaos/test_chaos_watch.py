@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -15,15 +14,6 @@ from confluent_kafka.admin import AdminClient
 from tests.chaos.commits import NONE, committed
 from tests.chaos.watch import Follower
 from tests.stream.streamkit import Stream, claims, until
-from worker.devkit.kafka import KafkaBroker
-
-
-@pytest.fixture
-async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
-    with ExitStack() as ending:
-        made = Stream(kafka.bootstrap, prefix, tmp_path, ending)
-        await made.create_topics()
-        yield made
 
 
 @asynccontextmanager

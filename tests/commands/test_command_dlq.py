@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -26,7 +25,6 @@ from worker.commands.brokers import answer_or_exit
 from worker.commands.console import NOTICE, screen
 from worker.commands.dlq import Filters, app
 from worker.commands.letter_pages import render_list
-from worker.devkit.kafka import KafkaBroker
 from worker.devkit.ports import LOOPBACK, free_ports
 from worker.devkit.process import run
 from worker.stream.records import RawName
@@ -40,15 +38,6 @@ DIAGNOSIS = "C44.311"
 """Of a claim, so not to be shown unless that is asked for."""
 SENT = "2023-11-14T22:13:20.000Z"
 """``SENT_MS`` as it is told."""
-
-
-@pytest.fixture
-async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
-    """Topics of this test's own on the session's broker."""
-    with ExitStack() as ending:
-        made = Stream(kafka.bootstrap, prefix, tmp_path, ending)
-        await made.create_topics()
-        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -54,15 +54,6 @@ STORY = ledger_of(
     )
 )
 """A claim that was replaced, one that waits for records, one whose time for them is over, one made void."""
-
-
-@pytest.fixture
-async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
-    """Topics on the session's broker, of as many partitions as no default has."""
-    with ExitStack() as ending:
-        made = Stream(kafka.bootstrap, prefix, tmp_path, ending)
-        await made.create_topics()
-        yield made
 
 
 async def keep(stream: Stream, states: Mapping[str, bytes | None], partition: int | None = None) -> None:

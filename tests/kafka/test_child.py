@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.stream.streamkit import until
 from worker.devkit.process import Child
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OBEYS = "print('ready', flush=True); import time; time.sleep(600)"
+OBEYS = "print('ready', flush=True); import signal; signal.pause()"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {OBEYS}"
 TIDY = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); {OBEYS}"
 
@@ -21,23 +21,19 @@ TIDY = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0
 @pytest.mark.parametrize(
     ("code", "within", "is_clean"), [(OBEYS, 60, True), (TIDY, 60, True), (DEAF, 0.2, False)]
 )
-def test_a_stopped_child_has_ended_by_itself_or_was_killed(
+async def test_a_stopped_child_has_ended_by_itself_or_was_killed(
     tmp_path: Path, code: str, within: float, is_clean: bool
 ) -> None:
     log = tmp_path / "log"
     child = Child([sys.executable, "-c", code], log)
-    deadline = time.monotonic() + 60
-    while "ready" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    await until(lambda: "ready" in log.read_text(), "the child to be ready")
 
     assert child.stop(within) is is_clean
     assert child.exit_code is not None
 
 
-def test_a_child_that_had_ended_before_was_not_killed(tmp_path: Path) -> None:
+async def test_a_child_that_had_ended_before_was_not_killed(tmp_path: Path) -> None:
     child = Child([sys.executable, "-c", ""], tmp_path / "log")
-    while child.exit_code is None:
-        time.sleep(0.01)
+    await until(lambda: child.exit_code is not None, "the child to end")
 
     assert child.stop(60) is True

@@ -38,13 +38,20 @@ def answers(
     """
     left = {} if histories is None else histories
     for offset, record in enumerate(records):
-        event, key = decode(record.value, list(record.headers)), record.key or b""
-        answer = (
-            event if isinstance(event, Rejected) else adjudicate(event, left.get(key), reference(), limits)
-        )
-        if isinstance(answer, Adjudicated) and answer.history is not None:
-            left[key] = answer.history
-        yield offset, answer
+        yield offset, answer_to(record, left, limits)
+
+
+def answer_to(
+    record: Input | ConsumerRecord, histories: dict[bytes, bytes], limits: Limits
+) -> Adjudicated | Rejected:
+    """Adjudicate a record with the histories that others have left, and leave its member's there."""
+    event, key = decode(record.value, list(record.headers)), record.key or b""
+    if isinstance(event, Rejected):
+        return event
+    answer = adjudicate(event, histories.get(key), reference(), limits)
+    if isinstance(answer, Adjudicated) and answer.history is not None:
+        histories[key] = answer.history
+    return answer
 
 
 def fold(records: Iterable[Input], limits: Limits = Limits()) -> Answers:
