@@ -29,6 +29,8 @@ from worker.stream.topics import admin, create_missing, specs
 PATIENCE_S = 120.0
 """What has not come about by then does not any more, on whatever machine and whoever else uses it."""
 LOOK_S = 0.05
+LAST_LINES = 25
+"""Of a worker's log, where a test says why it waited in vain."""
 PARTITIONS = 4
 
 UNAVAILABLE = (KafkaError, KafkaException, OSError, TimeoutError)
@@ -189,7 +191,7 @@ class Stream:
         )
         self._directory = directory
         self._ending = ending
-        self._workers = 0
+        self._workers: list[Worker] = []
 
     async def create_topics(self) -> None:
         async with admin(self.settings) as client:
@@ -205,8 +207,8 @@ class Stream:
         return self.process(self.command("run", *arguments, **overrides))
 
     def process(self, arguments: Sequence[str]) -> Worker:
-        self._workers += 1
-        worker = Worker(arguments, self._directory / f"worker-{self._workers}.log")
+        worker = Worker(arguments, self._directory / f"worker-{len(self._workers) + 1}.log")
+        self._workers.append(worker)
         self._ending.callback(worker.kill)
         return worker
 
@@ -258,7 +260,18 @@ class Stream:
             async def is_drained() -> bool:
                 return await self.committed(client) >= records
 
-            await until(is_drained, f"{records} records to be committed")
+            try:
+                await until(is_drained, f"{records} records to be committed")
+            except Stuck as error:
+                raise Stuck(f"{error}\n{self._told()}") from error
+
+    def _told(self) -> str:
+        """What has become of each worker, and what it said last."""
+        return "\n".join(
+            f"worker {number} (exit code {worker.exit_code}):\n"
+            + "\n".join(worker.text.splitlines()[-LAST_LINES:])
+            for number, worker in enumerate(self._workers, 1)
+        )
 
     @asynccontextmanager
     async def administration(self) -> AsyncIterator[AIOKafkaAdminClient]:

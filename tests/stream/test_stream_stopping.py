@@ -300,8 +300,10 @@ def thaw(broker: KafkaBroker) -> None:
 
 @pytest.mark.parametrize(
     ("harm", "mend"),
-    [(KafkaBroker.stop, KafkaBroker.start), (freeze, thaw)],
-    ids=["stopped", "hanging"],
+    # Killed, not stopped: a Kafka 4 that shuts down as the only broker forgets the markers of a transaction
+    # that is being committed, and leaves it open for ever (KAFKA-20734; deploy/README.md, "Known of Kafka").
+    [(KafkaBroker.kill, KafkaBroker.start), (freeze, thaw)],
+    ids=["killed", "hanging"],
 )
 async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
     fragile: tuple[Stream, KafkaBroker],
