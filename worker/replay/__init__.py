@@ -1,0 +1,1 @@
+"""Replays for audits: decides events of the past once more and compares with what was published."""
