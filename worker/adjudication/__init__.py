@@ -4,7 +4,7 @@ decode  ->  fold into the member's history  ->  enrich  ->  necessity, structure
 time, over all claims of the member that meet on it)  ->  result  ->  encode
 """
 
-from worker.adjudication.decide import Adjudicated, adjudicate, adjudicate_alone
+from worker.adjudication.decide import Adjudicated, adjudicate, adjudicate_alone, standing
 from worker.adjudication.decode import Rejected, decode
 from worker.adjudication.history import Change, Limits
 from worker.adjudication.reference import ENGINE, Reference
@@ -12,5 +12,5 @@ from worker.adjudication.result import Result, encode
 
 __all__ = [
     "ENGINE", "Adjudicated", "Change", "Limits", "Reference", "Rejected", "Result", "adjudicate",
-    "adjudicate_alone", "decode", "encode",
+    "adjudicate_alone", "decode", "encode", "standing",
 ]  # fmt: skip

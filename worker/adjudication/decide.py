@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b, sha1
+from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from worker.adjudication.held import (
     Held,
     History,
     Published,
+    Standing,
     mark_of,
 )
 from worker.adjudication.history import Change, Folded, Limits, change_of, fold
@@ -38,10 +39,8 @@ from worker.adjudication.result import (
     line_decision,
     needed,
     outcome_of,
+    result_id_of,
 )
-
-RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
-"""Name space of result ids."""
 
 DEFAULT_LIMITS = Limits()
 READJUDICATED = "history.readjudicated"
@@ -100,6 +99,21 @@ def adjudicate_alone(event: Event, reference: Reference) -> Result | Rejected:
     ruled = rule_alone(claim, reference)
     said = _said(ruled)
     return _result(event, claim.claim_id, said, NOTHING_PUBLISHED, reference.basis(ruled.in_force))
+
+
+def standing(event: Event, history: bytes, claim_id: str, reference: Reference) -> Result | None:
+    """What was said last of a claim, decided once more from what is held after ``event``.
+
+    For a claim of which the event has brought nothing new, beside one that says something else of it. None
+    where the claim is not in force or its content is not held.
+    """
+    found = stored.read(history)
+    held = next((one for one in found.claims if one.claim_id == claim_id), None)
+    if held is None or held.standing is not Standing.STANDS:
+        return None
+    ruled = Member(found).rule([claim_id], reference)[claim_id]
+    former = replace(held.published, revision=held.published.revision - 1, result_id=bytes(16))
+    return _result(event, claim_id, _said(ruled), former, reference.basis(ruled.in_force, found.digest))
 
 
 class _Said(NamedTuple):
@@ -227,26 +241,17 @@ def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Ev
 
 def _result(event: Event, claim_id: str, said: _Said, former: Published, basis: Basis) -> Result:
     revision = former.revision + 1
-    name = orjson.dumps(
-        [claim_id, revision, event.source, event.id, event.type, basis.digest, basis.history_digest]
-    )
+    cause = Cause(event.source, event.id, event.type)
     return Result(
-        result_id=_uuid5(name),
+        result_id=result_id_of(claim_id, revision, cause, basis.digest, basis.history_digest),
         claim_id=claim_id,
         member_id=event.data.member_id,
         revision=revision,
         supersedes=str(UUID(bytes=former.result_id)) if former.revision else None,
         outcome=said.outcome,
-        cause=Cause(event.source, event.id, event.type),
+        cause=cause,
         lines=said.lines,
         documentation_needed=said.needed,
         basis=basis,
         input_digest=event.digest,
     )
-
-
-def _uuid5(name: bytes) -> str:
-    """A UUIDv5 of the name in the name space of results (RFC 9562, 5.5), without ``uuid``'s overhead."""
-    text = sha1(RESULTS.bytes + name, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

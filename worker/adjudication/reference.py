@@ -24,8 +24,7 @@ class Reference:
     def __init__(self, policies: Policies, code_sets: CodeSets) -> None:
         self.policies = policies
         self.code_sets = code_sets
-        parts = orjson.dumps([ENGINE, policies.digest, code_sets.digest])
-        self.digest = "sha256:" + sha256(parts).hexdigest()
+        self.digest = digest_of(ENGINE, policies.digest, code_sets.digest)
         """Digest of the rules, the policies and the code sets: equal digests decide alike."""
         self._by_day: dict[tuple[str, date], Rulebook] = {}
         self._by_versions: dict[tuple[object, ...], Rulebook] = {}
@@ -72,6 +71,11 @@ class Reference:
                 self._bases.clear()
             self._bases[key] = basis
         return basis if history_digest == NO_EVENTS else basis.with_history(history_digest)
+
+
+def digest_of(engine: str, policies_digest: str, code_sets_digest: str) -> str:
+    """``basis.digest``: that of the rules' version, the policies and the code sets together."""
+    return "sha256:" + sha256(orjson.dumps([engine, policies_digest, code_sets_digest])).hexdigest()
 
 
 def _joined(maps: Iterable[Mapping[str, str]]) -> Mapping[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha1
 from typing import Literal, TypeAlias
+from uuid import UUID
 
 import orjson
 from msgspec import Struct
@@ -14,6 +16,9 @@ from worker.adjudication.service import Service
 
 Decision: TypeAlias = Literal["pay", "deny", "pend", "not_reviewed"]
 Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_scope"]
+
+RESULTS = UUID("6f0c7a52-3b51-5d0e-9c58-0f1f2c7f4a11")
+"""Name space of result ids."""
 
 
 class LineDecision(Struct, frozen=True, gc=False):
@@ -73,6 +78,17 @@ class Result(Struct, frozen=True, gc=False):
     documentation_needed: tuple[Needed, ...]
     basis: Basis
     input_digest: str
+
+
+def result_id_of(claim_id: str, revision: int, cause: Cause, basis_digest: str, history_digest: str) -> str:
+    """The id of a result: a UUIDv5 (RFC 9562, 5.5) of claim, revision, cause and basis."""
+    name = orjson.dumps(
+        [claim_id, revision, cause.source, cause.id, cause.type, basis_digest, history_digest]
+    )
+    # By hand, without the overhead of ``uuid``.
+    text = sha1(RESULTS.bytes + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def basis_of(

@@ -67,6 +67,17 @@ class Shard(Struct, frozen=True):
     window: Span
     tail_end: int
     results: Span
+    times: Span | None = None
+    """Of files: the window in milliseconds, where times were asked for. Lines need not be in order of time,
+    so that each is asked; ``window`` is all of them then."""
+    is_ordered: bool = True
+    """Whether results are in the order of their events, as those of a partition are; files need not be."""
+
+    def has(self, place: int, timestamp: int) -> bool:
+        """Whether an event's decisions are compared."""
+        return self.window.begin <= place < self.window.end and (
+            self.times is None or self.times.begin <= timestamp < self.times.end
+        )
 
 
 class Evidence(Protocol):

@@ -186,7 +186,7 @@ class Decider:
         self, records: Sequence[ConsumerRecord], draft: Draft, ends: float
     ) -> tuple[int, _Collected]:
         """How many of the records there was time for, and what those come to."""
-        events = [_event(record) for record in records]
+        events = [event_of(record) for record in records]
         answers: list[Adjudicated | Rejected] = []
         for record, event in zip(records, events, strict=True):
             answers.append(event if isinstance(event, Rejected) else self._folded(record, event, draft))
@@ -236,7 +236,7 @@ class Decider:
         return None
 
 
-def _event(record: ConsumerRecord) -> Event | Rejected:
+def event_of(record: ConsumerRecord) -> Event | Rejected:
     """The record's event; a header's null value, which Kafka allows, is read as an empty one."""
     if has_raw_name(record.headers):
         return Rejected("contract", "$", "a header's name is not UTF-8")

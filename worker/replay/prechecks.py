@@ -1,0 +1,121 @@
+"""What is settled before anything is decided: that the evidence is whole and belongs together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from worker.adjudication.held import NO_EVENTS
+from worker.replay.evidence import EvidenceError
+from worker.replay.redeciding import identity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.replay.evidence import Evidence, Shard
+    from worker.replay.recorded import Recorded
+    from worker.replay.scanning import Scanned
+
+LOOKED_AT = 20_000
+"""Events behind the first one that a result names, among which the others are looked for."""
+LEAST = 10
+"""Results that name events which are not there, from which on it is no single one that somebody has added."""
+
+FROM_THE_BEGINNING = (
+    "replay from the members' first events on, from archives if topics do not go back that far"
+)
+
+
+class Beginning(NamedTuple):
+    """How the first results of a shard stand to its events."""
+
+    found: int
+    """How many name an event that is there."""
+    lost: int
+    """How many come before the first of those."""
+    place: int | None
+    """Place of the event that the first of those names."""
+    firsts: int
+    """How many are about the first event of a member that is there."""
+    with_past: int
+    """How many of these say that other events had come before."""
+
+
+async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: Sequence[Scanned]) -> None:
+    """Raise EvidenceError where results and events do not belong together, or either begins too late."""
+    found = 0
+    for shard, one in zip(shards, scanned, strict=True):
+        _check_results_are_there(shard)
+        if one.first:
+            begins = await _beginning(evidence, shard, one.first)
+            _check_beginning(shard, begins)
+            found += begins.found
+    if any(one.first for one in scanned) and not found:
+        raise EvidenceError(
+            "results and events do not belong together: of the first results of each partition none names "
+            "an event that is there; give the events that these results were decided from"
+        )
+
+
+def _check_results_are_there(shard: Shard) -> None:
+    if 0 < shard.results.begin == shard.results.end and shard.window.begin < shard.window.end:
+        raise EvidenceError(
+            f"partition {shard.number}: its results are gone, the topic begins at offset "
+            f"{shard.results.begin} and has nothing; replay archived files instead"
+        )
+
+
+def _check_beginning(shard: Shard, begins: Beginning) -> None:
+    where = f"partition {shard.number}"
+    if begins.place is not None and begins.lost >= LEAST:
+        raise EvidenceError(
+            f"{where}: events are missing at the beginning: the first {begins.lost} results name events that "
+            f"are not there; {FROM_THE_BEGINNING}"
+        )
+    if begins.with_past * 2 > begins.firsts:
+        raise EvidenceError(
+            f"{where}: events are missing at the beginning: of {begins.firsts} results for the first event "
+            f"of a member {begins.with_past} say that others came before; {FROM_THE_BEGINNING}"
+        )
+    if shard.results.begin > 0 and begins.place is not None and begins.place > shard.window.begin:
+        raise EvidenceError(
+            f"{where}: results are missing at the beginning: the topic begins with those of the event at "
+            f"offset {begins.place}, the window at {shard.window.begin}; begin the window there (--from) or "
+            "replay archived files"
+        )
+
+
+async def _beginning(evidence: Evidence, shard: Shard, first: Sequence[Recorded]) -> Beginning:
+    """Look for the events that the first results name."""
+    wanted = {(said.cause.source, said.cause.id) for said in first}
+    places: dict[tuple[str, str], int] = {}
+    begun: set[tuple[str, str]] = set()
+    members: set[bytes | None] = set()
+    looked_at = 0
+    async for records in evidence.events(shard, shard.events.begin, shard.tail_end):
+        for record in records:
+            identity = identity_of(record)
+            if identity is not None and identity in wanted and identity not in places:
+                places[identity] = record.offset
+                if record.key not in members:
+                    begun.add(identity)
+            members.add(record.key)
+        looked_at += len(records) if places else 0
+        if len(places) == len(wanted) or looked_at > LOOKED_AT:
+            break
+    return _summed(first, places, begun)
+
+
+def _summed(
+    first: Sequence[Recorded], places: dict[tuple[str, str], int], begun: set[tuple[str, str]]
+) -> Beginning:
+    named = [((said.cause.source, said.cause.id), said) for said in first]
+    there = [places.get(identity) for identity, _ in named]
+    lost = next((number for number, place in enumerate(there) if place is not None), len(there))
+    firsts = [said for identity, said in named if identity in begun]
+    return Beginning(
+        sum(place is not None for place in there),
+        lost,
+        None if lost == len(there) else there[lost],
+        len(firsts),
+        sum(said.basis.history_digest != NO_EVENTS for said in firsts),
+    )

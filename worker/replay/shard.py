@@ -1,0 +1,198 @@
+"""The replay of one shard: decide its events again, match what comes of it, tell what differs.
+
+It goes in batches of a fixed size from the first event on, so that what is told, and in which order, hangs
+on the evidence alone: neither on how brokers deliver it nor on where a replay was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from worker.replay.aside import writing_rows
+from worker.replay.batches import in_batches
+from worker.replay.chain import Chain, ChainState
+from worker.replay.evidence import EvidenceError
+from worker.replay.leftovers import leftovers, match_rest
+from worker.replay.matching import Matched, Matcher, PublishedStream
+from worker.replay.outcome import Counts, ShardOutcome
+from worker.replay.redeciding import Deciding, Recorded
+from worker.replay.results import Results
+from worker.replay.telling import Tellings
+from worker.replay.waiting import State, nothing_waits, waiting_in
+from worker.replay.what_if import Turning, apart, others_of
+from worker.replay.whole import write_whole
+from worker.replay.working import Interrupted
+from worker.stream.histories import Histories
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.replay.aside import Rows
+    from worker.replay.evidence import Evidence, Record, Shard
+    from worker.replay.plan import Plan
+    from worker.replay.waiting import Waiting
+    from worker.replay.working import Heard, ShardFiles
+
+BATCH = 500
+"""Events that are decided together."""
+
+
+class Checkpoint(Struct):
+    """Where a shard's replay stands behind a batch: all that it needs to go on."""
+
+    position: int
+    """Behind the last event that was decided."""
+    results_position: int
+    events: ChainState
+    results: ChainState
+    waiting: State
+    tellings: Tellings
+    histories: list[dict[bytes, bytes]]
+    """By member: of the recorded basis, then of the others."""
+    rows: int = 0
+    """Bytes of the rows' file."""
+    run: int = 0
+    have_met: bool = False
+
+
+def _beginning(shard: Shard, sides: int) -> Checkpoint:
+    nothing = Chain().state
+    return Checkpoint(
+        shard.events.begin,
+        shard.results.begin,
+        nothing,
+        nothing,
+        nothing_waits(),
+        Tellings(Counts()),
+        [{} for _ in range(sides)],
+    )
+
+
+async def replay_shard(
+    plan: Plan, evidence: Evidence, shard: Shard, files: ShardFiles, heard: Heard
+) -> ShardOutcome:
+    """Replay a shard, from its checkpoint if there is one.
+
+    Raises ``Interrupted`` once a checkpoint is written, EvidenceError where the evidence does not hold.
+    """
+    others = [one for one in (plan.other_policies, plan.other) if one is not None]
+    if files.checkpoint.exists():
+        at = _read(files)
+        heard.resume(at.events.records, at.tellings.counts.results_differing, at.position)
+    else:
+        at = _beginning(shard, 1 + len(others))
+    with ExitStack() as stack:
+        rows = stack.enter_context(writing_rows(files.rows, at.rows))
+        waiting = stack.enter_context(waiting_in(files.waiting, at.waiting))
+        replay = _Replay(plan, evidence, shard, at, rows, waiting)
+        await replay.run(files, heard)
+        outcome = await replay.finish()
+    files.checkpoint.unlink(missing_ok=True)
+    files.waiting.unlink()
+    return outcome
+
+
+def _read(files: ShardFiles) -> Checkpoint:
+    try:
+        return msgspec.msgpack.decode(files.checkpoint.read_bytes(), type=Checkpoint)
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"{files.checkpoint}: it is no checkpoint of this version; begin anew") from error
+
+
+class _Replay:
+    """A shard's replay at work."""
+
+    def __init__(
+        self, plan: Plan, evidence: Evidence, shard: Shard, at: Checkpoint, rows: Rows, waiting: Waiting
+    ) -> None:
+        self._evidence = evidence
+        self._shard = shard
+        self._at = at
+        self._rows = rows
+        self._waiting = waiting
+        self._chain = Chain(at.events)
+        self._results_chain = Chain(at.results)
+        place = plan.shards.index(shard)
+        histories = [Histories(states) for states in at.histories]
+        settings, limits = plan.deciding, plan.limits
+        bases = {basis.digest: basis for basis in plan.recorded}
+        self._own = Recorded(bases, plan.runs[place], at.run, settings, limits, histories[0])
+        self._turning: Turning | None = None
+        if plan.other is not None:
+            codes = plan.other.policies_digest == plan.recorded[0].policies_digest
+            both = Deciding(plan.other.load(), settings, limits, histories[-1])
+            policies = plan.other_policies
+            alone = None if policies is None else Deciding(policies.load(), settings, limits, histories[1])
+            self._turning = Turning(others_of(alone, both, codes=codes or policies is not None))
+        self._has_results = plan.kind != "impact"
+        published = evidence.results(shard, at.results_position, shard.results.end)
+        self._stream = PublishedStream(published, self._results_chain, at.results_position)
+        self._matcher = Matcher(self._stream, waiting, have_met=at.have_met)
+        self._results = Results(shard, at.tellings, plan.kind, with_phi=plan.with_phi)
+
+    async def run(self, files: ShardFiles, heard: Heard) -> None:
+        """Replay what is left of the window's events, and those before it."""
+        shard, tellings = self._shard, self._at.tellings
+        end = min(shard.events.end, shard.window.end)
+        async for records in in_batches(self._evidence.events(shard, self._at.position, end), BATCH):
+            before = tellings.counts.results_differing
+            await self._replay(records)
+            self._at.position = records[-1].offset + 1
+            heard.advance(len(records), tellings.counts.results_differing - before, self._at.position)
+            if heard.is_interrupted():
+                write_whole(files.checkpoint, msgspec.msgpack.encode(self._checkpoint()))
+                raise Interrupted
+        self._at.position = max(self._at.position, end)
+
+    async def _replay(self, records: Sequence[Record]) -> None:
+        self._chain.take(records)
+        self._results.count_events(records)
+        for part in [records] if self._turning is None else apart(records):
+            decisions = self._own.decide(part, self._shard)
+            self._results.count_decisions(decisions, part)
+            if self._has_results:
+                self._tell(await self._matcher.match(decisions.results), part)
+            if self._turning is not None:
+                compared = self._turning.compare(part, self._shard, self._own.basis, decisions.results)
+                self._rows.write(self._results.tell_compared(compared, part, self._own.histories))
+
+    def _tell(self, matched: Matched, records: Sequence[Record] = ()) -> None:
+        self._results.count_reproduced(matched.reproduced)
+        for match in matched.others:
+            self._rows.write(self._results.tell_match(match, records, self._own.histories))
+
+    async def finish(self) -> ShardOutcome:
+        """Tell what has found no counterpart, and sum up."""
+        shard, tellings = self._shard, self._at.tellings
+        if self._has_results:
+            async for matched in match_rest(self._evidence, shard, self._stream, self._matcher):
+                self._tell(matched)
+            self._tell(Matched(Counter(), list(self._matcher.rest())))
+            async for leftover in leftovers(self._evidence, shard, self._waiting):
+                self._rows.write(self._results.tell_leftover(leftover, self._own.histories))
+        self._rows.end()
+        return ShardOutcome(
+            shard,
+            tellings.counts,
+            tellings.examples,
+            self._chain.digest,
+            self._results_chain.digest,
+            self._chain.records,
+            self._results_chain.records,
+            tellings.first_ms,
+            tellings.last_ms,
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        at = self._at
+        at.results_position = self._stream.position
+        at.events, at.results = self._chain.state, self._results_chain.state
+        at.waiting = self._waiting.save()
+        at.rows = self._rows.end()
+        at.run, at.have_met = self._own.at, self._matcher.have_met
+        return at

@@ -1,0 +1,239 @@
+"""Tells a difference: as rows for the tables, as a claim shown whole, and in the counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
+
+from worker.replay.billed import cents
+from worker.replay.comparing import rules_of
+from worker.replay.differences import Difference, Example, ShownFinding, ShownLine, ShownResult
+from worker.replay.outcome import NONE, SHOWN_CLAIMS, Amount, Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from worker.adjudication.claim import Line
+    from worker.replay.causes import Told
+    from worker.replay.comparing import Changed
+    from worker.replay.recorded import Recorded, RecordedLine
+
+
+class Found(NamedTuple):
+    """A result that differs, with all that is told of it; a side that there is not is None."""
+
+    told: Told
+    changes: Sequence[Changed]
+    before: Recorded | None
+    after: Recorded | None
+    offset: int | None
+    """Place of the event."""
+    result_offset: int | None
+    timestamp: int
+    """Of the event, else of the published record, in milliseconds; 0 where neither has one."""
+    billed: Mapping[int, Line]
+
+
+class Tellings(Struct):
+    """What was told of a shard so far, but for its rows."""
+
+    counts: Counts
+    examples: list[Example] = []
+    claims: set[str] = set()
+    """Ids of claims that differ."""
+    first_ms: int | None = None
+    """Timestamps of the window's first and last event."""
+    last_ms: int | None = None
+
+
+class Teller:
+    """Tells the differences of a shard."""
+
+    def __init__(self, partition: int, so_far: Tellings, *, with_phi: bool) -> None:
+        """``so_far`` is added to."""
+        self._partition = partition
+        self._counts = so_far.counts
+        self._examples = so_far.examples
+        self._claims = so_far.claims
+        self._with_phi = with_phi
+
+    def tell(self, found: Found) -> list[Difference]:
+        """Count a difference, show it if it is among the first, and return its rows."""
+        self._count(found)
+        if len(self._examples) < SHOWN_CLAIMS:
+            self._examples.append(self._example(found))
+        return [self._row(found, changed) for changed in found.changes]
+
+    def _count(self, found: Found) -> None:
+        counts, cause = self._counts, found.told.cause
+        _more(counts.results_by_cause, cause)
+        either = found.after or found.before
+        if either is not None:
+            self._claims.add(either.claim_id)
+            counts.claims_differing = len(self._claims)
+        day = _day(found.timestamp)
+        if day is not None:
+            _more(counts.causes_by_day.setdefault(day, {}), cause)
+        for changed in found.changes:
+            if changed.line is not None:
+                _more(counts.lines_by_cause, cause)
+                self._count_line(changed, found.billed.get(changed.line), day)
+
+    def _count_line(self, changed: Changed, billed: Line | None, day: str | None) -> None:
+        counts, (before, after) = self._counts, (changed.before, changed.after)
+        sides = [NONE if line is None else line.decision for line in (before, after)]
+        _more(counts.line_flows.setdefault(sides[0], {}), sides[1])
+        counts.amounts.setdefault(sides[0], {}).setdefault(sides[1], Amount()).add(
+            Amount(
+                1,
+                (before.units_allowed or 0) if before else 0,
+                (after.units_allowed or 0) if after else 0,
+                cents(billed.charge) if billed else 0,
+            )
+        )
+        if day is not None:
+            for carc in sorted(_carcs(before) ^ _carcs(after)):
+                _more(counts.carcs_by_day.setdefault(day, {}), carc)
+
+    def _row(self, found: Found, changed: Changed) -> Difference:
+        either = found.after or found.before
+        before, after = found.before, found.after
+        return Difference(
+            partition=self._partition,
+            offset=found.offset,
+            result_offset=found.result_offset,
+            event_type=either.cause.type if either else None,
+            claim_id=either.claim_id if either else None,
+            line=changed.line,
+            cause=found.told.cause,
+            change=changed.change,
+            outcome_before=before.outcome if before else None,
+            outcome_after=after.outcome if after else None,
+            **_of_line("before", changed.before),
+            **_of_line("after", changed.after),
+            policies_before=_names(before.basis.policies) if before else None,
+            policies_after=_names(after.basis.policies) if after else None,
+            code_sets_before=_names(before.basis.code_sets) if before else None,
+            code_sets_after=_names(after.basis.code_sets) if after else None,
+            result_id_before=before.result_id if before else None,
+            result_id_after=after.result_id if after else None,
+            **self._phi(either, None if changed.line is None else found.billed.get(changed.line)),
+        )
+
+    def _phi(self, either: Recorded | None, billed: Line | None) -> dict[str, Any]:
+        if not self._with_phi or either is None:
+            return {}
+        told: dict[str, Any] = {"member_id": either.member_id}
+        if billed is not None:
+            told |= {
+                "procedure": billed.procedure,
+                "service_date": billed.service_date.isoformat(),
+                "units_billed": billed.units,
+                "charge": billed.charge,
+            }
+        return told
+
+    def _example(self, found: Found) -> Example:
+        either = found.after or found.before
+        return Example(
+            partition=self._partition,
+            offset=found.offset,
+            result_offset=found.result_offset,
+            event_type=either.cause.type if either else None,
+            claim_id=either.claim_id if either else None,
+            cause=found.told.cause,
+            why=found.told.why,
+            before=self._shown(found, found.before),
+            after=self._shown(found, found.after),
+            member_id=either.member_id if either and self._with_phi else None,
+        )
+
+    def _shown(self, found: Found, result: Recorded | None) -> ShownResult | None:
+        if result is None:
+            return None
+        differing = {changed.line for changed in found.changes}
+        asked = {need.line: " ".join(need.facts) for need in result.documentation_needed}
+        return ShownResult(
+            result.result_id,
+            result.revision,
+            result.outcome,
+            _names(result.basis.policies),
+            _names(result.basis.code_sets),
+            result.basis.engine,
+            tuple(
+                ShownLine(
+                    line.line,
+                    line.decision,
+                    line.units_allowed,
+                    _adjustments(line),
+                    self._findings(line),
+                    line.line in differing,
+                    asked.get(line.line, ""),
+                    self._billed(found.billed.get(line.line)),
+                )
+                for line in result.lines
+            ),
+        )
+
+    def _findings(self, line: RecordedLine) -> tuple[ShownFinding, ...]:
+        return tuple(
+            ShownFinding(
+                one.rule,
+                one.verdict,
+                one.policy,
+                one.version,
+                one.citation,
+                one.reason if self._with_phi else None,
+                ", ".join(f"{name}: {value}" for name, value in one.evidence.items())
+                if self._with_phi
+                else None,
+            )
+            for one in line.findings
+        )
+
+    def _billed(self, line: Line | None) -> str | None:
+        if line is None or not self._with_phi:
+            return None
+        code = "-".join([line.procedure, *line.modifiers])
+        return f"{code}, {line.units} billed for {line.charge} on {line.service_date}"
+
+
+def _of_line(side: str, line: RecordedLine | None) -> dict[str, Any]:
+    if line is None:
+        return {}
+    return {
+        f"decision_{side}": line.decision,
+        f"units_{side}": line.units_allowed,
+        f"adjustments_{side}": _adjustments(line),
+        f"rules_{side}": " ".join(f"{rule}={verdict}" for rule, verdict in rules_of(line)),
+    }
+
+
+def _adjustments(line: RecordedLine) -> str:
+    return " ".join(
+        f"{one.group}-{one.carc}" + (f":{','.join(one.rarc)}" if one.rarc else "") for one in line.adjustments
+    )
+
+
+def _carcs(line: RecordedLine | None) -> set[str]:
+    return set() if line is None else {one.carc for one in line.adjustments}
+
+
+def _names(versions: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={version}" for name, version in versions.items())
+
+
+def _day(timestamp: int) -> str | None:
+    """The day of a time in milliseconds; None where there is none, or none that a calendar has."""
+    if timestamp <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(timestamp / 1000, UTC).date().isoformat()
+    except (OverflowError, ValueError):
+        return None
+
+
+def _more(counts: dict[str, int], name: str) -> None:
+    counts[name] = counts.get(name, 0) + 1
