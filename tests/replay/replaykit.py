@@ -60,12 +60,14 @@ class Listening:
     interrupt_at: int | None = None
     batches: int = 0
     resumed: list[tuple[int, int, int]] = field(default_factory=list)
+    told: list[tuple[int, int, int]] = field(default_factory=list)
 
     def resume(self, events: int, differing: int, position: int) -> None:
         self.resumed.append((events, differing, position))
 
     def advance(self, events: int, differing: int, position: int) -> None:
         self.batches += 1
+        self.told.append((events, differing, position))
 
     def is_interrupted(self) -> bool:
         return self.batches == self.interrupt_at
@@ -104,7 +106,7 @@ def replayed(directory: Path, case: Case, asked: Asked | None = None, parts: int
 
 async def _replayed(source: FileSource, asked: Asked, out: Path) -> Replayed:
     plan = await planned(source, asked)
-    return await carried_out(plan, out, lambda: Listening())
+    return await carried_out(plan, out, Listening)
 
 
 async def carried_out(plan: Plan, out: Path, listening: Callable[[], Listening]) -> Replayed:

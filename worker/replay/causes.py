@@ -27,6 +27,7 @@ NOT_ITS_ID = Told(
     "Its id is not the one that its claim, revision, cause and basis give: one of them was changed.",
 )
 OTHER_KEY = Told("tampered", "The record's key is not the member that it was published for.")
+OTHER_MEMBER = Told("tampered", "The member that it names is not that of the event that it names.")
 OTHER_INPUT = Told("tampered", "The digest of its input is not that of the event that it names as its cause.")
 SAME_DIGESTS = Told(
     "tampered",

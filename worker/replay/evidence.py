@@ -92,3 +92,10 @@ class Evidence(Protocol):
 
     def results(self, shard: Shard, begin: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Published results at places from ``begin`` up to and without ``end``."""
+
+    def whole(self) -> Evidence | None:
+        """The same as if all of it were shard 0; None where no record can have got into another shard.
+
+        A record is in the shard of the member that it names: of files one whose member was changed is found
+        here. Records of a topic are where they are.
+        """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.replay.causes import NO_EVENT, NO_RESULT, NOT_GIVEN, NOT_ITS_ID
+from msgspec.structs import replace
+
+from worker.replay.causes import NO_EVENT, NO_RESULT, NOT_GIVEN, NOT_ITS_ID, OTHER_MEMBER
 from worker.replay.matching import published_of
-from worker.replay.recorded import recorded
+from worker.replay.recorded import names_of, recorded
 from worker.replay.redeciding import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from worker.replay.causes import Told
     from worker.replay.evidence import Evidence, Record, Shard
-    from worker.replay.matching import Matched, Matcher, PublishedStream
+    from worker.replay.matching import Match, Matched, Matcher, PublishedStream
     from worker.replay.recorded import Recorded
     from worker.replay.waiting import Published, Waiting
 
@@ -61,14 +63,42 @@ async def _chunk(stream: PublishedStream) -> list[Published]:
     return chunk
 
 
+async def elsewhere(evidence: Evidence, shard: Shard, missing: Sequence[Match]) -> list[Match]:
+    """What of the missing is missing in other shards too.
+
+    A result that is found in another one was changed in the member that it names, and is told there.
+    """
+    whole = evidence.whole()
+    if whole is None or not missing:
+        return list(missing)
+    names = {name for one in missing for name in _names(one)}
+    found: set[str] = set()
+    async for records in whole.results(replace(shard, number=0), shard.results.begin, shard.results.end):
+        for record in records:
+            found.update(names.intersection(published_of(record, counts=False).names))
+    return [one for one in missing if found.isdisjoint(_names(one))]
+
+
+def _names(match: Match) -> tuple[str, ...]:
+    one = match.expected
+    return () if one is None else tuple(names_of(one.value, recorded(one.value), {}))
+
+
 async def leftovers(evidence: Evidence, shard: Shard, waiting: Waiting) -> AsyncIterator[Leftover]:
     """What is left of the window's results when all that belongs together is matched."""
-    events = await locate(evidence, shard, causes_of(waiting.published()), shard.events.begin, shard.tail_end)
+    span = shard.events.begin, shard.tail_end
+    causes = causes_of(waiting.published())
+    events = await locate(evidence, shard, causes, *span)
+    whole = evidence.whole()
+    lost = causes - events.keys()
+    others = await locate(whole, replace(shard, number=0), lost, *span) if whole is not None else {}
     for published in waiting.rest_published():
         said = recorded(published.value)
         event = None if said is None else events.get(_identity(said))
+        other = None if said is None else others.get(_identity(said))
         if published.counts if event is None else shard.has(event.offset, event.timestamp):
-            yield Leftover(published, said, _told(said, event), event)
+            told = _told(said, event) if other is None else OTHER_MEMBER
+            yield Leftover(published, said, told, event or other)
 
 
 def _told(said: Recorded | None, event: Record | None) -> Told:

@@ -49,7 +49,11 @@ class Counts(Struct):
     results_by_cause: dict[str, int] = field(default_factory=dict)
     lines_by_cause: dict[str, int] = field(default_factory=dict)
     """Rows of the tables that are about a line."""
+    lines_by_change: dict[str, int] = field(default_factory=dict)
+    """The same by what differs (``worker.replay.differences.Change``)."""
     claims_differing: int = 0
+    claims_decided_otherwise: int = 0
+    """Claims that differ in more than reasons or bytes."""
     outcomes_before: dict[str, int] = field(default_factory=dict)
     """Results by outcome, as published."""
     outcomes_after: dict[str, int] = field(default_factory=dict)

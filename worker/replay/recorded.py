@@ -20,6 +20,11 @@ UUID_TEXT = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 OUTCOME = b'"outcome":"'
 """Within a string its quotes would be escaped, so that this is the field."""
 
+_STRING = rb'("(?:[^"\\]|\\.)*")'
+CLAIM_AND_CAUSE = re.compile(
+    rb'"claim_id":' + _STRING + rb'.*"cause":\{"source":' + _STRING + rb',"id":' + _STRING, re.DOTALL
+)
+
 
 class RecordedFinding(Struct, frozen=True):
     """A finding of a published line."""
@@ -114,7 +119,7 @@ def names_of(
 ) -> Iterator[str]:
     """By what a result can be found: its id, and its claim with what brought it about.
 
-    Where the bytes are no result any more, the ids that can still be read in them or beside them.
+    Where the bytes are no result any more, what can still be read in them, or beside them.
     """
     if said is not None:
         yield said.result_id
@@ -122,8 +127,18 @@ def names_of(
         return
     if (beside := headers.get("ce_id")) is not None:
         yield beside.decode(errors="replace")
-    elif (found := UUID_TEXT.search(value or b"")) is not None:
+    if (found := UUID_TEXT.search(value or b"")) is not None:
         yield found[0].decode()
+    if (named := CLAIM_AND_CAUSE.search(value or b"")) is not None:
+        yield "\0".join(_text(part) for part in named.groups())
+
+
+def _text(string: bytes) -> str:
+    """What a JSON string says; the string as it stands where it says nothing."""
+    try:
+        return msgspec.json.decode(string, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return string.decode(errors="replace")
 
 
 def headers_of(record: Record) -> Mapping[str, bytes | None]:

@@ -43,6 +43,7 @@ class Tellings(Struct):
     examples: list[Example] = []
     claims: set[str] = set()
     """Ids of claims that differ."""
+    claims_decided_otherwise: set[str] = set()
     first_ms: int | None = None
     """Timestamps of the window's first and last event."""
     last_ms: int | None = None
@@ -57,6 +58,7 @@ class Teller:
         self._counts = so_far.counts
         self._examples = so_far.examples
         self._claims = so_far.claims
+        self._decided_otherwise = so_far.claims_decided_otherwise
         self._with_phi = with_phi
 
     def tell(self, found: Found) -> list[Difference]:
@@ -71,15 +73,22 @@ class Teller:
         _more(counts.results_by_cause, cause)
         either = found.after or found.before
         if either is not None:
-            self._claims.add(either.claim_id)
-            counts.claims_differing = len(self._claims)
+            self._count_claim(either.claim_id, found.changes)
         day = _day(found.timestamp)
         if day is not None:
             _more(counts.causes_by_day.setdefault(day, {}), cause)
         for changed in found.changes:
             if changed.line is not None:
                 _more(counts.lines_by_cause, cause)
+                _more(counts.lines_by_change, changed.change)
                 self._count_line(changed, found.billed.get(changed.line), day)
+
+    def _count_claim(self, claim_id: str, changes: Sequence[Changed]) -> None:
+        self._claims.add(claim_id)
+        if any(changed.change not in {"reasons", "bytes"} for changed in changes):
+            self._decided_otherwise.add(claim_id)
+        self._counts.claims_differing = len(self._claims)
+        self._counts.claims_decided_otherwise = len(self._decided_otherwise)
 
     def _count_line(self, changed: Changed, billed: Line | None, day: str | None) -> None:
         counts, (before, after) = self._counts, (changed.before, changed.after)

@@ -50,7 +50,11 @@ async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def up_to_end(
-    consumer: AIOKafkaConsumer, place: TopicPartition, patience: float, start: int = 0
+    consumer: AIOKafkaConsumer,
+    place: TopicPartition,
+    patience: float,
+    start: int = 0,
+    end: int | None = None,
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """The records of a partition, some at a time, from its beginning or from offset ``start`` on.
 
@@ -64,14 +68,23 @@ async def up_to_end(
 
     How far the reading has come is told by the position, since behind the last record there may be markers,
     aborted records and what compaction has left out.
+
+    With a given ``end`` the records are those from ``start`` up to and without it, and no others instead:
+    where the log does not have ``start`` any more, or not yet, it is OffsetOutOfRangeError.
     """
-    async with asyncio.timeout(patience):
-        stable_end = await _seek(consumer, place, start)
-    end = None
+    stable_end, given = 0, end
+    if end is None:
+        async with asyncio.timeout(patience):
+            stable_end = await _seek(consumer, place, start)
+    elif start < end:
+        consumer.assign([place])
+        consumer.seek(place, start)
+    else:
+        return
     stands, since = -1, time.monotonic()
     while end is None or stands < end:
         fetched = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
-        if records := fetched.get(place):
+        if records := _before(given, fetched.get(place, [])):
             yield records
             since = time.monotonic()  # what the caller did with them took time of its own
         if end is None and (told := consumer.highwater(place)) is not None:
@@ -85,6 +98,13 @@ async def up_to_end(
                 f"{patience:g} s, though the log ends at {'an unknown offset' if end is None else end}"
             )
         await asyncio.sleep(0)  # while there are records, nothing above waits for anything
+
+
+def _before(end: int | None, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+    """Those before ``end``, of records in order."""
+    if end is None or not records or records[-1].offset < end:
+        return records
+    return [record for record in records if record.offset < end]
 
 
 async def _seek(consumer: AIOKafkaConsumer, place: TopicPartition, start: int) -> int:
