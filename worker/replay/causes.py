@@ -38,6 +38,8 @@ HISTORY = Told(
 )
 POLICY = Told("policy", "It was decided by other policies.")
 CODE_SET = Told("code_set", "It was decided by other code sets.")
+OTHER_POLICIES = Told("policy", "The other policies decide otherwise.")
+OTHER_CODE_SETS = Told("code_set", "The other code sets decide otherwise.")
 
 
 def told(published: Recorded | None, replayed: Recorded, *, same_value: bool) -> Told:

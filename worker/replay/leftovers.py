@@ -84,6 +84,22 @@ def _names(match: Match) -> tuple[str, ...]:
     return () if one is None else tuple(names_of(one.value, recorded(one.value), {}))
 
 
+async def with_events(
+    evidence: Evidence, shard: Shard, missing: Sequence[Match]
+) -> AsyncIterator[tuple[Match, Sequence[Record]]]:
+    """What is missing in the order of its events, each with its event."""
+    by_place: dict[int, list[Match]] = {}
+    for match in missing:
+        if match.expected is not None:
+            by_place.setdefault(match.expected.place, []).append(match)
+    if not by_place:
+        return
+    async for records in evidence.events(shard, min(by_place), max(by_place) + 1):
+        for record in records:
+            for match in by_place.get(record.offset, ()):
+                yield match, [record]
+
+
 async def leftovers(evidence: Evidence, shard: Shard, waiting: Waiting) -> AsyncIterator[Leftover]:
     """What is left of the window's results when all that belongs together is matched."""
     span = shard.events.begin, shard.tail_end

@@ -45,7 +45,7 @@ class Counts(Struct):
     results_decided: int = 0
     """Results that replaying the window gives."""
     reproduced: int = 0
-    """Results that are there on both sides: byte for byte, or with another basis in all that they decide."""
+    """Results that were published as the recorded basis gives them again, byte for byte."""
     results_by_cause: dict[str, int] = field(default_factory=dict)
     lines_by_cause: dict[str, int] = field(default_factory=dict)
     """Rows of the tables that are about a line."""

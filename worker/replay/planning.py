@@ -9,7 +9,7 @@ from worker.adjudication.result import Cause
 from worker.replay.archives import FileSource
 from worker.replay.basis import Basis, basis_at, counted, find_bases, with_others
 from worker.replay.plan import Plan, TopicRead
-from worker.replay.prechecks import check_evidence
+from worker.replay.prechecks import check_events, check_evidence
 from worker.replay.redeciding import Run
 from worker.replay.scanning import scan
 from worker.settings import Settings
@@ -61,6 +61,7 @@ async def planned_impact(source: FileSource, asked: Asked, base: Basis) -> Plan:
     """The plan of a comparison of ``base`` with other policies, code sets or payers, over events alone."""
     inputs, shards = await _surveyed(source)
     shards = asked.shards or shards
+    check_events(shards)
     return Plan(
         kind="impact",
         source=source,

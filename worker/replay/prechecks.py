@@ -42,6 +42,7 @@ class Beginning(NamedTuple):
 
 async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: Sequence[Scanned]) -> None:
     """Raise EvidenceError where results and events do not belong together, or either begins too late."""
+    check_events(shards)
     found = 0
     for shard, one in zip(shards, scanned, strict=True):
         _check_results_are_there(shard)
@@ -53,6 +54,14 @@ async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: S
         raise EvidenceError(
             "results and events do not belong together: of the first results of each partition none names "
             "an event that is there; give the events that these results were decided from"
+        )
+
+
+def check_events(shards: Sequence[Shard]) -> None:
+    """Raise EvidenceError where there is no event at all: of nothing everything is reproduced."""
+    if all(shard.events.begin >= shard.events.end for shard in shards):
+        raise EvidenceError(
+            "there is no event to replay: look whether topic, brokers and files are the right ones"
         )
 
 

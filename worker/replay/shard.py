@@ -17,7 +17,7 @@ from worker.replay.aside import writing_rows
 from worker.replay.batches import in_batches
 from worker.replay.chain import Chain, ChainState
 from worker.replay.evidence import EvidenceError
-from worker.replay.leftovers import elsewhere, leftovers, match_rest
+from worker.replay.leftovers import elsewhere, leftovers, match_rest, with_events
 from worker.replay.matching import Matched, Matcher, PublishedStream
 from worker.replay.outcome import Counts, ShardOutcome
 from worker.replay.redeciding import Deciding, Recorded
@@ -173,7 +173,8 @@ class _Replay:
             async for matched in match_rest(self._evidence, shard, self._stream, self._matcher):
                 self._tell(matched)
             missing = await elsewhere(self._evidence, shard, list(self._matcher.rest()))
-            self._tell(Matched(Counter(), missing))
+            async for match, records in with_events(self._evidence, shard, missing):
+                self._tell(Matched(Counter(), [match]), records)
             async for leftover in leftovers(self._evidence, shard, self._waiting):
                 self._rows.write(self._results.tell_leftover(leftover, self._own.histories))
         self._rows.end()

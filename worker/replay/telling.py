@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.adjudication.claim import Line
     from worker.replay.causes import Told
     from worker.replay.comparing import Changed
-    from worker.replay.recorded import Recorded, RecordedLine
+    from worker.replay.recorded import Recorded, RecordedFinding, RecordedLine
 
 
 class Found(NamedTuple):
@@ -195,9 +195,7 @@ class Teller:
                 one.version,
                 one.citation,
                 one.reason if self._with_phi else None,
-                ", ".join(f"{name}: {value}" for name, value in one.evidence.items())
-                if self._with_phi
-                else None,
+                _evidence(one) if self._with_phi else None,
             )
             for one in line.findings
         )
@@ -218,6 +216,20 @@ def _of_line(side: str, line: RecordedLine | None) -> dict[str, Any]:
         f"adjustments_{side}": _adjustments(line),
         f"rules_{side}": " ".join(f"{rule}={verdict}" for rule, verdict in rules_of(line)),
     }
+
+
+def _evidence(finding: RecordedFinding) -> str:
+    return ", ".join(f"{name}: {_in_words(value)}" for name, value in finding.evidence.items())
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " and ".join(map(_in_words, value)) or "none"
+    return str(value)
 
 
 def _adjustments(line: RecordedLine) -> str:

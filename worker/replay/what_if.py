@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.replay.causes import CODE_SET, POLICY, Told
+from worker.replay.causes import OTHER_CODE_SETS, OTHER_POLICIES, Told
 from worker.replay.comparing import changed_by, is_same_content, one_sided
 from worker.replay.outcome import NONE
 from worker.replay.recorded import outcome_of, recorded
@@ -53,8 +53,8 @@ def others_of(policies: Deciding | None, both: Deciding, *, codes: bool) -> tupl
     Where both policies and code sets are others, the policies alone are at work too: what differs already
     by them differs by policy, the rest by code set.
     """
-    last = Other(CODE_SET if codes else POLICY, both)
-    return (last,) if policies is None else (Other(POLICY, policies), last)
+    last = Other(OTHER_CODE_SETS if codes else OTHER_POLICIES, both)
+    return (last,) if policies is None else (Other(OTHER_POLICIES, policies), last)
 
 
 def apart(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

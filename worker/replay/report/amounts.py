@@ -1,0 +1,50 @@
+"""What is at stake on lines that differ: units allowed and charges billed."""
+
+from __future__ import annotations
+
+from worker.replay.outcome import Amount
+from worker.replay.report.flow import listed
+from worker.replay.report.markup import NOTHING, Markup
+from worker.replay.report.phrases import DECISIONS, MINUS, dollars, number, phrases
+from worker.replay.report.tables import Column, numbers, section, table
+from worker.replay.summary import Summary
+
+
+def amounts(summary: Summary) -> Markup:
+    """The section; nothing where no line differs."""
+    found = summary.counts.amounts
+    words = phrases(summary)
+    lines = {before: {after: one.lines for after, one in to.items()} for before, to in found.items()}
+    rows, whole = [], Amount()
+    for one in listed(lines, list(DECISIONS)):
+        amount = found[one.before][one.after]
+        whole.add(amount)
+        rows.append((_name(one.before), _name(one.after), *_cells(amount)))
+    if not rows:
+        return NOTHING
+    columns = (
+        Column(f"Decision, {words.before.lower()}"),
+        Column(f"Decision, {words.after.lower()}"),
+        *numbers(
+            "Lines", f"Units, {words.before.lower()}", f"Units, {words.after.lower()}", "Change", "Billed"
+        ),
+    )
+    rows.append(("All lines that differ", "", *_cells(whole)))
+    caption = f"Units allowed on lines that differ, and what was billed for them (not paid){words.among}"
+    return section("amounts", "Units and charges affected", table("amounts-table", caption, columns, rows))
+
+
+def _name(decision: str) -> str:
+    return DECISIONS.get(decision, decision)
+
+
+def _cells(amount: Amount) -> tuple[str, ...]:
+    change = amount.units_after - amount.units_before
+    signed = f"{change:+,}".replace("-", MINUS) if change else "0"
+    return (
+        number(amount.lines),
+        number(amount.units_before),
+        number(amount.units_after),
+        signed,
+        dollars(amount.charge_cents),
+    )
