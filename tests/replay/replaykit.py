@@ -21,6 +21,7 @@ from worker.replay.outcome import Counts, ShardOutcome
 from worker.replay.plan import Asked, Plan
 from worker.replay.planning import planned
 from worker.replay.shard import replay_shard
+from worker.replay.window import Bounds
 from worker.replay.working import STATE, Interrupted, ShardFiles
 
 
@@ -31,20 +32,30 @@ class Case(NamedTuple):
     results: list[bytes]
 
 
+class Folding:
+    """Decides events one after the other, and keeps what is held of each member."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, bytes] = {}
+
+    def decide(self, events: Sequence[bytes], by: Reference) -> list[bytes]:
+        """The results of events in their order, as the worker publishes them."""
+        results = []
+        for line in events:
+            event = decode(line)
+            if isinstance(event, Rejected):
+                continue
+            answer = adjudicate(event, self._held.get(event.data.member_id), by, Limits())
+            if not isinstance(answer, Rejected):
+                results += [encode(result) for result in answer.results]
+                if answer.history is not None:
+                    self._held[event.data.member_id] = answer.history
+        return results
+
+
 def decided(events: Sequence[bytes], by: Reference | None = None) -> list[bytes]:
-    """The results of events in their order, as the worker publishes them."""
-    held: dict[str, bytes] = {}
-    results = []
-    for line in events:
-        event = decode(line)
-        if isinstance(event, Rejected):
-            continue
-        answer = adjudicate(event, held.get(event.data.member_id), by or reference(), Limits())
-        if not isinstance(answer, Rejected):
-            results += [encode(result) for result in answer.results]
-            if answer.history is not None:
-                held[event.data.member_id] = answer.history
-    return results
+    """The results of events from the beginning."""
+    return Folding().decide(events, by or reference())
 
 
 def made_up(count: int, seed: int = 5, members: int = 60) -> Case:
@@ -97,10 +108,12 @@ def write(directory: Path, case: Case) -> tuple[Path, Path]:
     return events, results
 
 
-def replayed(directory: Path, case: Case, asked: Asked | None = None, parts: int = 1) -> Replayed:
+def replayed(
+    directory: Path, case: Case, asked: Asked | None = None, parts: int = 1, within: Bounds | None = None
+) -> Replayed:
     """Replay a case from files, shard by shard in this process."""
     events, results = write(directory, case)
-    source = FileSource((events,), (results,), parts)
+    source = FileSource((events,), (results,), parts, within or Bounds())
     return asyncio.run(_replayed(source, asked or Asked(Limits()), directory / "out"))
 
 

@@ -143,8 +143,8 @@ def is_anybody_at(gate: Path) -> bool:
 
 async def fail(fault: Fault, gate: Path | None) -> None:
     """Fail; with a gate, once another shard has come half-way."""
-    while gate is not None and not is_anybody_at(gate):
-        await asyncio.sleep(0.001)  # noqa: ASYNC110  it waits for another process
+    while gate is not None and not is_anybody_at(gate):  # noqa: ASYNC110  another process comes there
+        await asyncio.sleep(0.001)
     match fault:
         case "evidence":
             raise EvidenceError("the log is cut off")

@@ -134,8 +134,8 @@ def test_a_second_signal_ends_it_at_once_and_what_was_put_aside_before_stays_goo
 ) -> None:
     replay.start()
     replay.await_half_way()
-    for stuck in replay.members() - {replay.process.pid}:
-        os.kill(stuck, signal.SIGSTOP)  # they cannot put anything aside any more
+    for stuck in filter(is_worker, replay.members()):
+        os.kill(stuck, signal.SIGSTOP)  # it cannot put anything aside any more
     replay.process.send_signal(signal.SIGINT)
     wait_for(lambda: not is_pending(replay.process.pid, signal.SIGINT))
     replay.process.send_signal(signal.SIGINT)
@@ -148,6 +148,10 @@ def test_a_second_signal_ends_it_at_once_and_what_was_put_aside_before_stays_goo
     replay.start("--resume")
     assert replay.ended()[0] == 1
     assert replay.outputs() == undisturbed
+
+
+def is_worker(process: int) -> bool:
+    return b"--multiprocessing-fork" in Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def is_pending(process: int, number: int) -> bool:

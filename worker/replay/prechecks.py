@@ -52,8 +52,8 @@ async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: S
             found += begins.found
     if any(one.first for one in scanned) and not found:
         raise EvidenceError(
-            "results and events do not belong together: of the first results of each partition none names "
-            "an event that is there; give the events that these results were decided from"
+            "results and events do not belong together, or the events begin much later: of the first results "
+            "of each partition none names an event that is there; give the events that they were decided from"
         )
 
 
