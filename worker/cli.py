@@ -18,6 +18,7 @@ app.command("worker.commands.history:app", name="history")
 app.command("worker.commands.dlq:app", name="dlq")
 app.command("worker.commands.codes:app", name="codes")
 app.command("worker.commands.policy:app", name="policy")
+app.command("worker.commands.replay:app", name="replay")
 app.command("worker.commands.devkit:app", name="devkit")
 
 

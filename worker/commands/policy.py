@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from worker.adjudication.policy import Document, Policies, Version
     from worker.policies.code_checks import Vocabulary
 
-app = App(name="policy", help="Dated policies: list, show, check, compare.")
+app = App(name="policy", help="Dated policies: list, show, check, compare, and what new ones would change.")
+app.command("worker.commands.impact:impact", name="impact")
 
 Directory = Annotated[
     Path | None,

@@ -1,0 +1,179 @@
+"""``mms-worker replay``: decides the events of the past again, and compares with what was published."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from worker.commands.brokers import (
+    NOT_READ,
+    Bootstrap,
+    answer_or_exit,
+    exit_with,
+    settings_or_exit,
+    telling,
+)
+from worker.commands.loading import USUAL_LIMITS, HistoryLimits
+from worker.commands.replay_options import (
+    FILE_PARTS,
+    RECORDED,
+    TOPICS,
+    Deciding,
+    Given,
+    Into,
+    require_pyarrow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.replay.archives import FileSource
+    from worker.replay.chain import ChainState
+    from worker.replay.manifest import Manifest
+    from worker.replay.plan import Asked, Plan
+    from worker.replay.topics import TopicSource
+    from worker.replay.verify import Check
+    from worker.replay.window import Bounds
+
+app = App(name="replay")
+
+
+@app.default
+def replay(
+    *,
+    into: Into,
+    given: Given = TOPICS,
+    deciding: Deciding = RECORDED,
+    limits: HistoryLimits = USUAL_LIMITS,
+) -> None:
+    """Replay topics, or files with --events and --results, and write a report to --out.
+
+    Reads topics without a group, commits nothing and writes nothing to them. Each event is decided again by
+    the policies and code sets that its result names, found in the package or in folders given by --basis;
+    what differs is told with its cause. With --policies, --codes or --payers the report is about what those
+    would have decided. Ctrl-C puts aside what is done, for --resume; a second one does not wait for that.
+
+    Exit code 0 when every published result was reproduced, 1 when something differs, 2 when the evidence or
+    the options do not allow a verdict, 130 or 143 when it was interrupted.
+    """
+    with telling():
+        require_pyarrow()
+
+        from worker.commands.replaying import Order, before_or_exit, replay_or_exit
+        from worker.replay.plan import Asked
+        from worker.replay.processes import usable_cores
+
+        before = before_or_exit(into.out, resume=into.resume)
+        asked = Asked(
+            limits=limits.limits,
+            with_phi=into.with_phi,
+            begin=given.begin,
+            end=given.end,
+            basis=deciding.basis,
+            policies=deciding.policies,
+            codes=deciding.codes,
+            payers=deciding.payers,
+            shards=None if before is None else before.shards,
+        )
+        plan = _plan_or_exit(given, asked)
+        processes = into.processes or usable_cores()
+        replay_or_exit(plan, Order(into.out, before, tuple(sys.argv[1:]), processes, lines=into.progress))
+
+
+def _plan_or_exit(given: Given, asked: Asked) -> Plan:
+    """What is to be done, or exit 2 with what is in its way."""
+    from worker.replay.evidence import EvidenceError
+    from worker.replay.planning import planned
+    from worker.replay.topics import GRANTS
+
+    try:
+        if given.events:
+            parts = len(asked.shards) if asked.shards else FILE_PARTS
+            return asyncio.run(planned(_files_or_exit(given, parts), asked))
+        source = _topics_or_exit(given)
+        return answer_or_exit(planned(source, asked), source.settings, GRANTS)
+    except EvidenceError as error:
+        exit_with(str(error), NOT_READ)
+
+
+def _files_or_exit(given: Given, parts: int) -> FileSource:
+    from worker.replay.archives import FileSource
+
+    if given.bootstrap is not None:
+        exit_with("give topics by --bootstrap, or files by --events and --results, not both", NOT_READ)
+    if not given.results:
+        exit_with("--events needs --results: the files of what was published for them", NOT_READ)
+    return FileSource(given.events, given.results, parts, _bounds_or_exit(given))
+
+
+def _topics_or_exit(given: Given) -> TopicSource:
+    from worker.replay.topics import TopicSource
+
+    if given.results:
+        exit_with("--results needs --events: the files that they were decided from", NOT_READ)
+    return TopicSource(settings_or_exit(given.bootstrap), _bounds_or_exit(given))
+
+
+def _bounds_or_exit(given: Given) -> Bounds:
+    from worker.replay.window import bounds
+
+    try:
+        return bounds(given.begin, given.end)
+    except ValueError as error:
+        exit_with(str(error), NOT_READ)
+
+
+@app.command(name="verify")
+def verify(
+    directory: Annotated[Path, Parameter(help="The folder that a replay has written.")],
+    /,
+    *,
+    inputs: Annotated[
+        bool,
+        Parameter(
+            negative="", help="Read everything again that was replayed, topics too; it has to be there."
+        ),
+    ] = False,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Check a replay's folder against its manifest: every output, and every input file that is there.
+
+    Topics are read again with --inputs alone, or where --bootstrap says from which brokers. Prints the
+    SHA-256 of the manifest itself: compare it with what the replay printed, since whoever changes the folder
+    could change the manifest too.
+
+    Exit code 0 when all that was checked matches, 1 when something does not, is missing or was added, 2 when
+    there is no manifest that can be read.
+    """
+    with telling():
+        from worker.commands.verifying import verdict
+        from worker.replay.evidence import EvidenceError
+        from worker.replay.manifest import read_manifest
+
+        try:
+            manifest, sha256 = read_manifest(directory)
+            checks = _checks(directory, manifest, bootstrap, asked=inputs or bootstrap is not None)
+        except EvidenceError as error:
+            exit_with(str(error), NOT_READ)
+        sys.exit(verdict(checks, sha256))
+
+
+def _checks(directory: Path, manifest: Manifest, bootstrap: str | None, *, asked: bool) -> list[Check]:
+    """Outputs first, then inputs as the manifest has them."""
+    from worker.replay.manifest import FileRead, PartitionRead
+    from worker.replay.rereading import reread
+    from worker.replay.topics import GRANTS
+    from worker.replay.verify import check_file, check_outputs, check_partition
+
+    checks = list(check_outputs(directory, manifest))
+    checks += [check_file(one, asked=asked) for one in manifest.inputs if isinstance(one, FileRead)]
+    parts = [one for one in manifest.inputs if isinstance(one, PartitionRead)]
+    again: Sequence[ChainState | str | None] = [None] * len(parts)
+    if parts and asked:
+        settings = settings_or_exit(bootstrap)
+        again = answer_or_exit(reread(parts, settings), settings, GRANTS)
+    return checks + [check_partition(*one) for one in zip(parts, again, strict=True)]

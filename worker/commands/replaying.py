@@ -1,0 +1,136 @@
+"""Carries a planned replay out, for commands: processes, outputs, what a person is told, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from rich.markup import escape
+from rich.table import Table
+
+from worker.commands.brokers import NOT_READ, exit_with
+from worker.commands.console import Output
+from worker.commands.faults import tell
+from worker.commands.watching import watching
+from worker.replay.concluding import conclude
+from worker.replay.evidence import EvidenceError
+from worker.replay.folder import found, working_in
+from worker.replay.manifest import REPORT, Run
+from worker.replay.processes import ShardFailedError, StoppedError, replay_shard, replay_shards
+from worker.replay.summing import shown
+from worker.replay.working import STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from worker.replay.differences import Example
+    from worker.replay.folder import Begun
+    from worker.replay.plan import Plan
+    from worker.replay.processes import Work
+    from worker.replay.summary import Summary
+
+DIFFERS = 1
+"""Exit code where a result was not reproduced."""
+GO_ON = "the same command with --resume goes on from there"
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a replay is carried out: nothing of it decides what is found."""
+
+    out: Path
+    before: Begun | None
+    """The interrupted replay to go on with."""
+    command: tuple[str, ...]
+    """What stood behind the program's name."""
+    processes: int
+    lines: bool = False
+    """Whether progress is told a line at a time where there is no terminal."""
+
+
+def before_or_exit(out: Path, *, resume: bool) -> Begun | None:
+    """What is to be gone on with in the folder, None for a new replay; exit 2 where neither can be."""
+    try:
+        return found(out, resume=resume)
+    except EvidenceError as error:
+        exit_with(str(error), NOT_READ)
+
+
+class Done(NamedTuple):
+    """A replay that was carried out."""
+
+    summary: Summary
+    examples: Sequence[Example]
+    manifest_sha256: str
+    report: Path
+
+
+def replay_or_exit(plan: Plan, order: Order, work: Work = replay_shard) -> NoReturn:
+    """Replay, write all outputs, tell what was found, and exit.
+
+    Exit code 0 when nothing differs, 1 when something does, others as ``carry_out_or_exit``.
+    """
+    done = carry_out_or_exit(plan, order, work)
+    _tell(done)
+    sys.exit(0 if done.summary.verdict == "reproduced" else DIFFERS)
+
+
+def carry_out_or_exit(plan: Plan, order: Order, work: Work = replay_shard) -> Done:
+    """Replay and write all outputs.
+
+    Exits with 2 when the evidence, the brokers or the folder do not allow it, with 128 and the signal's
+    number when one has stopped it.
+    """
+    try:
+        return _carried_out(plan, order, work)
+    except EvidenceError as error:
+        exit_with(str(error), NOT_READ)
+    except ShardFailedError as error:
+        exit_with(f"{error}; what was done is put aside: {GO_ON}", NOT_READ)
+    except StoppedError as stopped:
+        exit_with(f"stopped, and what was done is put aside: {GO_ON}", 128 + stopped.number)
+    except SystemExit:  # a signal, and it was not waited for what was being done
+        if (order.out / STATE).exists():
+            tell(f"mms-worker: stopped at once; what was put aside before is still there: {GO_ON}")
+        raise
+
+
+def _carried_out(plan: Plan, order: Order, work: Work) -> Done:
+    run = Run(_now(), order.command)
+    with working_in(order.out, plan, order.before, run) as runs:
+        with watching(lines=order.lines) as watch:
+            outcomes = replay_shards(plan, order.out, order.processes, watch, work)
+        summary, sha256 = conclude(order.out, plan, outcomes, runs, _now)
+    return Done(summary, shown(outcomes), sha256, order.out / REPORT)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _tell(done: Done) -> None:
+    summary, counts = done.summary, done.summary.counts
+    screen = Output(highlight=False)
+    if summary.verdict == "reproduced":
+        screen.print("[bold green]reproduced[/]: every published result")
+    else:
+        screen.print(f"[bold red]differs[/]: {counts.results_differing:,} results")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, number in (
+        ("events before the window", counts.events_warmed_up),
+        ("events replayed", counts.events_replayed),
+        ("events rejected", sum(counts.events_rejected.values())),
+        ("results published", counts.results_published),
+        ("results decided", counts.results_decided),
+        ("reproduced", counts.reproduced),
+        *((cause.replace("_", " "), number) for cause, number in sorted(counts.results_by_cause.items())),
+    ):
+        table.add_row(name, f"{number:,}")
+    screen.print(table)
+    screen.print(f"report    {escape(str(done.report))}", soft_wrap=True)
+    screen.print(f"manifest  SHA-256 {done.manifest_sha256}", soft_wrap=True)
