@@ -25,9 +25,10 @@ help: ## Say what there is to make
 demo: $(READY) ## Show the worker at work: broker, worker, claims, results (KEEP=1: stay up until Ctrl-C)
 	@$(BIN)/mms-worker devkit demo $(if $(KEEP),--keep)
 
+# Two processes: one test waits for Kafka where another decides. The one that is done first takes from the other.
 .PHONY: test
 test: $(READY) ## Run every test, on a real Kafka where there are Java and Maven (ARGS="-k word": some of them)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: soak
 soak: $(READY) ## Run the tests that take minutes: workers and brokers killed again and again, on a real Kafka
@@ -74,6 +75,10 @@ bench-rolling: $(READY) ## Replace three workers under load, and measure what cl
 .PHONY: bench-overload
 bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute, then let it catch up (a quarter of an hour)
 	$(BIN)/python -m tests.bench.overload
+
+.PHONY: bench-replay
+bench-replay: $(READY) ## Replay a million events with one process and with two, beside the live worker (ARGS="--events 100000")
+	$(BIN)/python -m tests.bench.replay $(ARGS)
 
 .PHONY: goldens
 goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-_MISSING = pytest.StashKey[str]()
+_SKIPPED = "no real Kafka on this machine: "
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -36,30 +36,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("kafka")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it once and loudly if this machine cannot run a real broker."""
-    if (missing := config.stash.get(_MISSING, None)) is not None:
-        told = f"NOTHING WAS TESTED AGAINST REAL KAFKA: {missing}"
-        terminalreporter.write_line(told, yellow=True, bold=True)
+    # The reports come here from whichever process ran the test.
+    reasons = (str(report.longrepr[2]) for report in terminalreporter.getreports("skipped"))
+    if (told := next((reason for reason in reasons if _SKIPPED in reason), None)) is not None:
+        missing = told.partition(_SKIPPED)[2]
+        terminalreporter.write_line(
+            f"NOTHING WAS TESTED AGAINST REAL KAFKA: {missing}", yellow=True, bold=True
+        )
 
 
 @pytest.fixture(scope="session")
-def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """The session's one broker (``kafka.bootstrap``), started when the first test asks for it.
 
-    Tests share it: name topics and groups after ``prefix``; to harm a broker take ``new_broker``.
+    Tests share it: name topics and groups after ``prefix``; to harm a broker take ``new_broker``. Of several
+    processes that run tests each is a session, with a broker of its own that ends with it.
     """
-    with _broker(request.config, tmp_path_factory.mktemp("kafka"), {}) as broker:
+    with _broker(tmp_path_factory.mktemp("kafka"), {}) as broker:
         yield broker
 
 
 @pytest.fixture
-def new_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewBroker]:
+def new_broker(tmp_path: Path) -> Iterator[NewBroker]:
     """Brokers of this test's own, to configure, kill and start again; see ``NewBroker``."""
     with ExitStack() as stopping:
 
         def make(**settings: str | int) -> KafkaBroker:
-            broker = _broker(request.config, tmp_path / f"kafka-{uuid4().hex[:8]}", settings)
+            broker = _broker(tmp_path / f"kafka-{uuid4().hex[:8]}", settings)
             stopping.callback(broker.stop)
             return broker
 
@@ -82,11 +87,10 @@ async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-def _broker(config: pytest.Config, directory: Path, settings: dict[str, str | int]) -> KafkaBroker:
+def _broker(directory: Path, settings: dict[str, str | int]) -> KafkaBroker:
     try:
         return KafkaBroker(directory, settings=settings)
     except PrerequisiteError as missing:
         if IN_CI:
             pytest.fail(f"CI must test against real Kafka: {missing}", pytrace=False)
-        config.stash[_MISSING] = str(missing)
-        pytest.skip("no real Kafka on this machine")
+        pytest.skip(f"{_SKIPPED}{missing}")

@@ -37,8 +37,8 @@ TINY_BATCH = 5
 """Records a batch where there must still be work a while later."""
 MEMBERS = 500
 BACKLOG = 1_000
-BURST = 30
-BURST_EVERY_S = 0.05
+BURST = 20
+BURST_EVERY_S = 0.1
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 
 
@@ -312,7 +312,7 @@ async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
 ) -> None:
     """One has just lost it, one has noticed, one has never seen it."""
     stream, broker = fragile
-    records = events(6_000, 25, MEMBERS)
+    records = events(3_000, 25, MEMBERS)
     slow = {"batch_max_records": TINY_BATCH}
     surprised = stream.worker(**slow, **SHORT_SESSION)
     aware = stream.worker(**slow, **SHORT_SESSION, batch_deadline_s=1, producer_start_deadline_s=2)
