@@ -19,8 +19,6 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from msgspec import Struct, field
 
 from worker.adjudication import Limits
-from worker.commands.brokers import telling
-from worker.commands.replaying import Order, before_or_exit, replay_or_exit
 from worker.replay.archived import Line
 from worker.replay.aside import writing_rows
 from worker.replay.chain import Chain, ChainState
@@ -176,7 +174,10 @@ async def planned(source: Walk, *, with_phi: bool = False) -> Plan:
 
 
 def main(out: Path, gate: Path, *options: str) -> None:
-    """Replay three shards over two processes."""
+    """Replay three shards over two processes, which import this module too: not what the command needs."""
+    from worker.commands.brokers import telling  # noqa: PLC0415  see above
+    from worker.commands.replaying import Order, before_or_exit, replay_or_exit  # noqa: PLC0415
+
     with telling():
         before = before_or_exit(out, resume="--resume" in options)
         plan = asyncio.run(planned(Walk((400, 100, 300), gate=gate)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from worker.adjudication.result import Cause, result_id_of
 
@@ -24,6 +24,10 @@ _STRING = rb'("(?:[^"\\]|\\.)*")'
 CLAIM_AND_CAUSE = re.compile(
     rb'"claim_id":' + _STRING + rb'.*"cause":\{"source":' + _STRING + rb',"id":' + _STRING, re.DOTALL
 )
+
+
+Number: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), lt=1 << 63)]
+"""As wide as a column of the tables: what was changed may hold any."""
 
 
 class RecordedFinding(Struct, frozen=True):
@@ -49,9 +53,9 @@ class RecordedAdjustment(Struct, frozen=True):
 class RecordedLine(Struct, frozen=True):
     """A published line decision."""
 
-    line: int
+    line: Number
     decision: str
-    units_allowed: int | None
+    units_allowed: Number | None
     adjustments: tuple[RecordedAdjustment, ...]
     findings: tuple[RecordedFinding, ...]
 
@@ -59,7 +63,7 @@ class RecordedLine(Struct, frozen=True):
 class RecordedNeed(Struct, frozen=True):
     """Facts asked for."""
 
-    line: int
+    line: Number
     lesion: str | None
     facts: tuple[str, ...]
 
@@ -80,7 +84,7 @@ class Recorded(Struct, frozen=True):
     result_id: str
     claim_id: str
     member_id: str
-    revision: int
+    revision: Number
     supersedes: str | None
     outcome: str
     cause: Cause
