@@ -33,11 +33,12 @@ from typing import NamedTuple, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from confluent_kafka import Producer
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.inputs import SEED
+from tests.bench.processes import resident
+from tests.bench.sending import send
 from tests.bench.verdict import judge
 from tests.stream.streamkit import Stream, Worker, until
 from worker.devkit.claims import Event
@@ -50,7 +51,6 @@ BACKLOG = 40_000
 """Events by which is measured what the worker can sustain; the first fifth is for it to get going."""
 PERIOD_S = 0.02
 """Of each the worker runs for its share."""
-PACE_S = 0.01
 TICK_S = 1.0
 PATIENCE_S = 120.0
 """How long nothing may be decided."""
@@ -129,15 +129,6 @@ class Watch:
         return round(sum(map(float, sizes)))
 
 
-def resident(pid: int, field: str = "VmRSS") -> int:
-    """Bytes of a process's resident memory; with ``VmHWM`` the most that it ever was."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0]) * 1024
-    raise ValueError(f"no {field} of process {pid}")
-
-
 def write(events: Iterator[Event], count: int, file: Path) -> Path:
     """The next ``count`` events, key and value on a line: sending them then costs little."""
     with file.open("wb") as out:
@@ -146,42 +137,12 @@ def write(events: Iterator[Event], count: int, file: Path) -> Path:
     return file
 
 
-def send(stream: Stream, file: Path, rate: float) -> float:
-    """Send a file's events, ``rate`` a second or as many as get through; returns the seconds that it took."""
-    topic = stream.settings.input_topic
-    producer = Producer(
-        {
-            "bootstrap.servers": stream.settings.bootstrap_servers,
-            "enable.idempotence": True,
-            "partitioner": "murmur2",
-            "compression.type": "lz4",
-            "linger.ms": 20,
-            "batch.size": MIB,
-        }
-    )
-    began, count = time.monotonic(), 0
+def read(file: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each event of a file."""
     with file.open("rb") as lines:
-        while burst := list(islice(lines, max(1, round(rate * PACE_S)))):
-            for line in burst:
-                key, _, value = line.rstrip(b"\n").partition(SEPARATOR)
-                _produce(producer, topic, key, value)
-            count += len(burst)
-            producer.poll(0)
-            time.sleep(max(0.0, began + count / rate - time.monotonic()))
-    if left := producer.flush(PATIENCE_S):
-        raise RuntimeError(f"{left} events were not taken by the broker")
-    return time.monotonic() - began
-
-
-def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
-    """Queue an event, when there is room for it."""
-    while True:
-        try:
-            producer.produce(topic, value, key)
-        except BufferError:
-            producer.poll(0.1)
-        else:
-            return
+        for line in lines:
+            key, _, value = line.rstrip(b"\n").partition(SEPARATOR)
+            yield key, value
 
 
 @contextmanager
@@ -226,7 +187,7 @@ async def overloaded(stream: Stream, directory: Path, options: Namespace, consol
     """Find the rate, exceed it, and let the worker catch up; whether the worker then ended as it should."""
     await stream.create_topics()
     events = histories(sys.maxsize, SEED, options.members)
-    await asyncio.to_thread(send, stream, write(events, BACKLOG, directory / "backlog"), BACKLOG)
+    await asyncio.to_thread(send, stream, read(write(events, BACKLOG, directory / "backlog")), BACKLOG)
     worker = stream.worker()
     with ExitStack() as holding:
         with console.status("measuring what one worker can sustain"):
@@ -245,7 +206,7 @@ async def overloaded(stream: Stream, directory: Path, options: Namespace, consol
             await watch.drained(BACKLOG)
             began = time.monotonic()
             with console.status("overloading"):
-                took = await asyncio.to_thread(send, stream, file, rate * options.times)
+                took = await asyncio.to_thread(send, stream, read(file), rate * options.times)
             holding.close()
             offered = count / took
             console.print(

@@ -81,7 +81,7 @@ def working_in(directory: Path, plan: Plan, before: Begun | None, run: Run) -> I
     begun = Begun(same, plan.shards, (run,)) if before is None else replace(before, runs=(*before.runs, run))
     state = directory / STATE
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(0o700, parents=True, exist_ok=True)  # histories of members are put aside here
         with _alone(state):
             write_whole(state / BEGUN, msgspec.json.encode(begun))
             yield begun.runs

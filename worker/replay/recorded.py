@@ -26,7 +26,7 @@ CLAIM_AND_CAUSE = re.compile(
 )
 
 
-Number: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), lt=1 << 63)]
+Number: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """As wide as a column of the tables: what was changed may hold any."""
 
 

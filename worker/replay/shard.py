@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 BATCH = 500
 """Events that are decided together."""
+CHECKPOINT_BATCHES = 400
+"""After so many a checkpoint is written in any case: what a killed replay has to do once more."""
 
 
 class Checkpoint(Struct):
@@ -138,14 +140,17 @@ class _Replay:
     async def run(self, files: ShardFiles, heard: Heard) -> None:
         """Replay what is left of the window's events, and those before it."""
         shard, tellings = self._shard, self._at.tellings
-        end = min(shard.events.end, shard.window.end)
+        end, batches = min(shard.events.end, shard.window.end), 0
         async for records in in_batches(self._evidence.events(shard, self._at.position, end), BATCH):
             before = tellings.counts.results_differing
             await self._replay(records)
             self._at.position = records[-1].offset + 1
             heard.advance(len(records), tellings.counts.results_differing - before, self._at.position)
-            if heard.is_interrupted():
+            batches += 1
+            is_interrupted = heard.is_interrupted()
+            if is_interrupted or batches % CHECKPOINT_BATCHES == 0:
                 write_whole(files.checkpoint, msgspec.msgpack.encode(self._checkpoint()))
+            if is_interrupted:
                 raise Interrupted
         self._at.position = max(self._at.position, end)
 
