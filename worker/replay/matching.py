@@ -56,23 +56,24 @@ class PublishedStream:
         """``position`` is where ``chunks`` begin."""
         self._chunks = chunks
         self._chain = chain
-        self._ahead: deque[Record] = deque()
+        self.ahead: deque[Record] = deque()
+        """What has arrived and was not taken yet: the head first."""
         self._taken: list[Record] = []
         self.position = position
         """Behind the last that was taken."""
 
     async def head(self) -> Record | None:
         """The next one; None at the end."""
-        while not self._ahead:
+        while not self.ahead:
             chunk = await anext(self._chunks, None)
             if chunk is None:
                 return None
-            self._ahead.extend(chunk)
-        return self._ahead[0]
+            self.ahead.extend(chunk)
+        return self.ahead[0]
 
     def take(self) -> Record:
         """Take the head. Raises IndexError where ``head`` was not asked for."""
-        record = self._ahead.popleft()
+        record = self.ahead.popleft()
         self._taken.append(record)
         self.position = record.offset + 1
         return record
@@ -99,7 +100,7 @@ class Matcher:
         """Match what replaying gives next."""
         matched = Matched(Counter(), [])
         for one in expected:
-            head = await self._stream.head()
+            head = self._stream.ahead[0] if self._stream.ahead else await self._stream.head()
             if head is not None and head.value == one.value and head.key == one.key:
                 self._stream.take()
                 self.have_met = True

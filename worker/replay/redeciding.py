@@ -103,6 +103,11 @@ class Recorded:
 
         self._deciding = deciding
 
+    def load(self) -> None:
+        """Load all bases that are still needed, rather than each when it is."""
+        for run in self._runs[self.at :]:
+            self._deciding(run.digest)
+
     @property
     def basis(self) -> Deciding:
         """What decides now."""

@@ -36,12 +36,13 @@ async def scan(evidence: Evidence, shard: Shard) -> Scanned:
     runs: list[Run] = []
     named: Counter[Named] = Counter()
     first: list[Recorded] = []
-    total, last, known = 0, Named("", ""), b""
+    total, last = 0, Named("", "")
+    known: dict[bytes, Named] = {}
     async for records in evidence.results(shard, shard.results.begin, shard.results.end):
         total += len(records)
         for record in records:
             value = record.value or b""
-            if len(first) >= FIRST and known and _basis(value) == known:
+            if len(first) >= FIRST and known.get(_basis(value)) == last:
                 named[last] += 1
                 continue
             said = recorded(value)
@@ -52,7 +53,7 @@ async def scan(evidence: Evidence, shard: Shard) -> Scanned:
             if said.basis.digest != last.digest:
                 last = Named(said.basis.engine, said.basis.digest)
                 runs.append(Run(last.digest, said.cause))
-            known = _basis(value)
+            known[_basis(value)] = last
             named[last] += 1
     return Scanned(runs, named, first, total)
 

@@ -28,6 +28,7 @@ from worker.replay.what_if import Turning, apart, others_of
 from worker.replay.whole import write_whole
 from worker.replay.working import Interrupted
 from worker.stream.histories import Histories
+from worker.stream.memory import settle_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +132,8 @@ class _Replay:
             policies = plan.other_policies
             alone = None if policies is None else Deciding(policies.load(), settings, limits, histories[1])
             self._turning = Turning(others_of(alone, both, codes=codes or policies is not None))
+        self._own.load()
+        settle_memory()
         self._has_results = plan.kind != "impact"
         published = evidence.results(shard, at.results_position, shard.results.end)
         self._stream = PublishedStream(published, self._results_chain, at.results_position)

@@ -7,7 +7,6 @@ again and again: after a fencing or a failure of Kafka all lanes and the consume
 from __future__ import annotations
 
 import asyncio
-import gc
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,6 +18,7 @@ from worker.stream.errors import INFRASTRUCTURE, Fenced, GaveUp, Stop, not_allow
 from worker.stream.health import Pulse
 from worker.stream.histories import Aside
 from worker.stream.lane import Shared
+from worker.stream.memory import settle_memory
 from worker.stream.metrics import Metrics
 from worker.stream.retry import Backoff
 from worker.stream.source import Source
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from worker.stream.histories import Histories
 
 TICK_S = 1.0
-GC_ALLOCATIONS = 100_000
-"""Objects allocated and not freed, at which the collector looks at the youngest; Python's own is 700."""
 
 log = structlog.get_logger()
 
@@ -105,7 +103,7 @@ class Engine:
             loading.cancel()
             verifying.cancel()
         self.metrics.loaded(worker.__version__, core.policy_digest, core.codes_digest, core.releases)
-        _settle_memory()
+        settle_memory()
         self._decider = Decider(core.adjudicate, core.encode, self._settings)
 
     async def _verify(self) -> None:
@@ -159,16 +157,6 @@ class Engine:
         finally:
             stopped.cancel()
             task.cancel()
-
-
-def _settle_memory() -> None:
-    """Spare the collector the reference data, which stays, and most of its rounds over batches.
-
-    What a batch allocates is freed without it; looking at it all the time costs a fifth of the throughput.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
 def decisive(group: BaseExceptionGroup[BaseException]) -> BaseException:
