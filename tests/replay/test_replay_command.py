@@ -145,3 +145,28 @@ async def test_events_that_are_not_decided_yet_are_not_missing(decided: Stream, 
     code, text = await replay(decided, tmp_path / "out")
     assert code == 0, text
     assert counts(tmp_path / "out")["events_replayed"] == COUNT
+
+
+async def test_results_tell_how_far_was_decided_where_the_group_has_lost_its_place(
+    decided: Stream, tmp_path: Path
+) -> None:
+    """Somebody has set the group's offsets back, or they have expired."""
+    published = sum(map(len, (await decided.results()).values()))
+    settings = decided.settings
+    places = [TopicPartition(settings.input_topic, number) for number in range(settings.partitions)]
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, group_id=settings.app_id, enable_auto_commit=False
+    ) as consumer:
+        consumer.assign(places)
+        await consumer.commit(dict.fromkeys(places, 1))
+    for name, overrides in (("back", {}), ("unknown", {"app_id": f"{settings.app_id}-other"})):
+        code, text = await replay(decided, tmp_path / name, **overrides)
+        assert code == 0, text
+        assert counts(tmp_path / name)["reproduced"] == published
+
+
+async def test_what_nobody_has_decided_is_refused(stream: Stream, tmp_path: Path) -> None:
+    await stream.publish(events(50, 31, 60))
+    code, text = await replay(stream, tmp_path / "out")
+    assert code == 2
+    assert "no event of the window is decided" in text

@@ -15,6 +15,7 @@ from worker.adjudication.result import Cause, result_id_of
 from worker.codes import catalog as codes
 from worker.policies import catalog as policies
 from worker.replay.plan import Asked
+from worker.replay.window import Bounds, Moment
 
 AT = 30
 """A result in the middle: of a claim with lines, which is decided again later."""
@@ -197,3 +198,58 @@ def test_rows_and_claims_shown_tell_of_the_patient_only_if_asked_to(tmp_path: Pa
     assert {row.member_id for row in with_phi.rows} == {said["member_id"]}
     assert all(row.charge and row.procedure and row.service_date for row in with_phi.rows)
     assert said["lines"][0]["findings"][0]["reason"] in repr(with_phi.outcomes[0].examples)
+
+
+def test_a_result_that_supersedes_one_that_differs_by_history_differs_by_history_too(tmp_path: Path) -> None:
+    """Its own digests are the replay's again, when the look-back has dropped the event that is gone."""
+    case = made_up(900, seed=7, members=12)
+    for gone in range(0, 300, 60):
+        rest = [*case.events[:gone], *case.events[gone + 1 :]]
+        counts = replayed(tmp_path / str(gone), Case(rest, case.results)).counts
+        assert set(counts.results_by_cause) <= {"extra", "history", "missing"}, gone
+
+
+@pytest.mark.parametrize("field", ["outcome", "decision", "verdict", "rule", "citation", "carc", "group"])
+def test_a_changed_word_is_not_passed_on(tmp_path: Path, case: Case, field: str) -> None:
+    """Somebody could have written anything there: what its vocabulary does not know is masked."""
+    marker = "ZZ Jane Doe"
+
+    def put(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: marker if name == field else put(part) for name, part in value.items()}
+        return [put(part) for part in value] if isinstance(value, list) else value
+
+    place = next(
+        number for number, value in enumerate(case.results) if b'"carc"' in value and b'"rule"' in value
+    )
+    results = list(case.results)
+    results[place] = orjson.dumps(put(orjson.loads(results[place])))
+    found = replayed(tmp_path, Case(case.events, results))
+    assert found.counts.results_by_cause == {"tampered": 1}
+    assert marker not in repr((found.rows, found.outcomes))
+
+
+@pytest.mark.parametrize("place", ["evidence", "unknown"])
+def test_nesting_ever_so_deep_is_tampered_and_no_fault(tmp_path: Path, case: Case, place: str) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    value = case.results[AT]
+    nested = value.replace(b'"evidence":{', b'"evidence":{"x":' + deep + b",", 1)
+    if place == "unknown":
+        nested = value[:-1] + b',"x":' + deep + b"}"
+    found = replayed(tmp_path, with_results(case, lambda results: results.__setitem__(AT, nested)))
+    assert found.counts.results_by_cause == {"tampered": 1}
+
+
+def test_an_event_nested_ever_so_deep_is_a_dead_letter_as_it_was(tmp_path: Path, case: Case) -> None:
+    deep = b'{"source":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    found = replayed(tmp_path, Case([*case.events, deep], case.results))
+    assert found.rows == []
+    assert found.counts.events_rejected["undecodable"] >= 1
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_a_changed_member_is_tampered_in_a_window_of_time_too(tmp_path: Path, case: Case, parts: int) -> None:
+    place = case.results[AT].index(b'"member_id":"') + 16
+    within = Bounds(Moment(0), None)
+    found = replayed(tmp_path, tampered_at(case, place), parts=parts, within=within)
+    assert found.counts.results_by_cause == {"tampered": 1}

@@ -40,6 +40,10 @@ def test_results_of_other_events_are_refused(tmp_path: Path, case: Case) -> None
     assert "do not belong together" in refused(tmp_path, Case(case.events, other.results))
 
 
+def test_events_and_results_that_are_swapped_are_refused(tmp_path: Path, case: Case) -> None:
+    assert "swapped" in refused(tmp_path, Case(case.results, case.events))
+
+
 def test_one_event_that_is_gone_is_a_difference_to_tell(tmp_path: Path, case: Case) -> None:
     assert replayed(tmp_path, Case(case.events[1:], case.results)).counts.results_by_cause
 
@@ -108,7 +112,7 @@ def test_events_are_decided_by_the_basis_that_their_results_name_each(tmp_path: 
     found = replayed(tmp_path, Case(case.events, results), Asked(Limits(), basis=(moved,)))
     assert found.rows == []
     assert found.counts.reproduced == len(results)
-    assert [run.digest for run in found.plan.runs[0]] == [one.digest for one in references]
+    assert found.plan.named == ((references[0].digest, references[1].digest),)
 
 
 def by_parts(events: list[bytes], references: list[Reference]) -> list[bytes]:

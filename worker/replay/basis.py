@@ -20,7 +20,7 @@ from worker.replay.evidence import EvidenceError
 from worker.replay.summary import BasisSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from worker.adjudication import Reference
 
@@ -103,29 +103,25 @@ def with_others(
     return basis_at(*files)
 
 
-def find_bases(needed: Sequence[Named], directories: Sequence[Path]) -> dict[str, Basis]:
-    """Each basis that is needed, by its digest: out of the package's files, or of directories.
+def find_bases(needed: Mapping[Named, int], directories: Sequence[Path]) -> dict[str, Basis]:
+    """Each basis that is needed, by how many results, by its digest: of the package, or of directories.
 
     In a directory, and down to ``DEPTH`` below it, a folder with a ``payers.toml`` is one of policies, and
     one with a folder ``icd10cm`` is one of code sets. Raises EvidenceError for what is not there.
     """
+    refuse_absent(directories)
     missing = dict.fromkeys(needed)
     found: dict[str, Basis] = {}
     faults: list[str] = []
     told = list(_policies([None], faults)), list(_code_sets([None], faults))
     _match(missing, found, *told)
     if missing and directories:
-        for directory in directories:
-            if not directory.is_dir():
-                raise EvidenceError(
-                    f"{directory}: there is no such directory of former policies or code sets"
-                )
         below = [one for directory in directories for one in _folders(directory, DEPTH)]
         told[0].extend(_policies([one for one in below if (one / policies.PAYERS).is_file()], faults))
         told[1].extend(_code_sets([one for one in below if (one / "icd10cm").is_dir()], faults))
         _match(missing, found, *told)
     if missing:
-        names = ", ".join(f"{one.digest} (engine {one.engine})" for one in missing)
+        names = ", ".join(f"{one.digest} (engine {one.engine}, {needed[one]:,} results)" for one in missing)
         looked = ", ".join([PACKAGE, *map(str, directories)])
         also = f"; what did not check: {'; '.join(faults)}" if faults else ""
         raise EvidenceError(
@@ -133,6 +129,15 @@ def find_bases(needed: Sequence[Named], directories: Sequence[Path]) -> dict[str
             f"{looked}; give the directory that holds them by --basis{also}"
         )
     return found
+
+
+def refuse_absent(directories: Iterable[Path]) -> None:
+    """Raise EvidenceError for a directory of former policies and code sets that is not there."""
+    for directory in directories:
+        if not directory.is_dir():
+            raise EvidenceError(
+                f"{directory}: there is no such directory of former policies or code sets (--basis)"
+            )
 
 
 class _Found(NamedTuple):
@@ -175,7 +180,11 @@ def _code_sets(directories: Iterable[Path | None], faults: list[str]) -> Iterato
 def _folders(directory: Path, depth: int) -> Iterator[Path]:
     yield directory
     if depth:
-        for one in sorted(directory.iterdir()):
+        try:
+            below = sorted(directory.iterdir())
+        except OSError as error:
+            raise EvidenceError(f"{directory}: it cannot be looked in: {error.strerror}") from error
+        for one in below:
             if one.is_dir() and not one.name.startswith("."):
                 yield from _folders(one, depth - 1)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.replay.basis import Basis
     from worker.replay.differences import Cause
     from worker.replay.recorded import Recorded
 
@@ -31,10 +34,14 @@ OTHER_MEMBER = Told("tampered", "The member that it names is not that of the eve
 OTHER_INPUT = Told("tampered", "The digest of its input is not that of the event that it names as its cause.")
 SAME_DIGESTS = Told(
     "tampered",
-    "It names the same basis, history and event as the replay, and by those its bytes would be others.",
+    "It names the same basis, history and event as the replay, and by those its bytes would be others; "
+    "unless the worker held histories within other limits (MMS_HISTORY_...).",
 )
+SUPERSEDES = "It differs by what it supersedes alone: a result that differs itself, by this cause."
 HISTORY = Told(
-    "history", "It says that other events of the member had come before than those that are there."
+    "history",
+    "It says that other events of the member had come before than those that are there, or the worker looked "
+    "back over other days (MMS_HISTORY_LOOK_BACK_DAYS).",
 )
 POLICY = Told("policy", "It was decided by other policies.")
 CODE_SET = Told("code_set", "It was decided by other code sets.")
@@ -42,10 +49,12 @@ OTHER_POLICIES = Told("policy", "The other policies decide otherwise.")
 OTHER_CODE_SETS = Told("code_set", "The other code sets decide otherwise.")
 
 
-def told(published: Recorded | None, replayed: Recorded, *, same_value: bool) -> Told:
+def told(
+    published: Recorded | None, replayed: Recorded, bases: Mapping[str, Basis], *, same_value: bool
+) -> Told:
     """The cause of a difference, the replay having used the policies and code sets that are named.
 
-    ``same_value``: nothing but the record's key differs.
+    ``bases`` are the recorded ones by digest. ``same_value``: nothing but the record's key differs.
     """
     if published is None:
         return NO_RESULT
@@ -57,7 +66,9 @@ def told(published: Recorded | None, replayed: Recorded, *, same_value: bool) ->
     if mine.digest != theirs.digest:
         if mine.engine != theirs.engine:
             return Told("engine", f"It was decided by rules {mine.engine}, the replay by {theirs.engine}.")
-        return CODE_SET if mine.policies == theirs.policies else POLICY
+        one, other = bases.get(mine.digest), bases.get(theirs.digest)
+        is_same = one is not None and other is not None and one.policies_digest == other.policies_digest
+        return CODE_SET if is_same else POLICY
     if published.input_digest != replayed.input_digest:
         return OTHER_INPUT
     return HISTORY if mine.history_digest != theirs.history_digest else SAME_DIGESTS

@@ -13,7 +13,7 @@ from worker.replay.recorded import headers_of, names_of, outcome_of, recorded
 from worker.replay.waiting import Expected, Published
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from worker.replay.chain import Chain
     from worker.replay.evidence import Record
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class Match(NamedTuple):
-    """What belongs together; one side is None where it has nothing."""
+    """A result of the replay, and the published one that belongs to it; None where there is none."""
 
-    expected: Expected | None
+    expected: Expected
     published: Published | None
 
     @property
     def is_equal(self) -> bool:
         """Whether both sides are there and are the same bytes of the same member."""
         one, other = self
-        return one is not None and other is not None and (one.value, one.key) == (other.value, other.key)
+        return other is not None and (one.value, one.key) == (other.value, other.key)
 
 
 class Matched(NamedTuple):
@@ -42,7 +42,7 @@ class Matched(NamedTuple):
 
     def add(self, match: Match) -> None:
         """Take a match in, if it is of the window."""
-        if match.expected is not None and match.expected.counts:
+        if match.expected.counts:
             if match.is_equal:
                 self.reproduced[outcome_of(match.expected.value)] += 1
             else:
@@ -124,7 +124,7 @@ class Matcher:
 
     async def _search(self, one: Expected) -> list[Match]:
         """What belongs to one that is not equal to what comes next on the other side."""
-        names: tuple[str, ...] = tuple(names_of(one.value, recorded(one.value), {}))
+        names = names_of_expected(one)
         if not self.have_met and not await self._meet(names, counts=one.counts):
             return []
         found: list[Match] = []
@@ -151,9 +151,10 @@ class Matcher:
             self.have_met = True
         return self.have_met
 
-    def rest(self) -> Iterator[Match]:
-        """What replaying the window gave and nobody published, now that nothing more is to come."""
-        return (Match(one, None) for one in self._waiting.rest_expected() if one.counts)
+
+def names_of_expected(one: Expected) -> tuple[str, ...]:
+    """The names of a result of the replay."""
+    return tuple(names_of(one.value, recorded(one.value), {}))
 
 
 def published_of(record: Record, *, counts: bool) -> Published:

@@ -22,14 +22,18 @@ class Amount(Struct):
     units_before: int = 0
     """Units allowed; none on pends."""
     units_after: int = 0
-    charge_cents: int = 0
+    charge_cents: int | None = 0
+    """None where it is withheld (``worker.replay.withholding``)."""
 
     def add(self, other: Amount) -> None:
         """Take another amount's numbers in."""
         self.lines += other.lines
         self.units_before += other.units_before
         self.units_after += other.units_after
-        self.charge_cents += other.charge_cents
+        if self.charge_cents is None or other.charge_cents is None:
+            self.charge_cents = None
+        else:
+            self.charge_cents += other.charge_cents
 
 
 class Counts(Struct):
@@ -105,6 +109,8 @@ class ShardOutcome(Struct):
     results_sha256: str
     events_read: int
     results_read: int
+    results_end: int
+    """Place behind the last published result that was looked at."""
     first_ms: int | None
     """Timestamps of the first and last event of the window, in milliseconds; None where it has none."""
     last_ms: int | None

@@ -17,7 +17,6 @@ from worker.adjudication import ENGINE, Limits
 from worker.replay.archives import FileFacts
 from worker.replay.basis import Basis
 from worker.replay.evidence import Evidence, Shard
-from worker.replay.redeciding import Run
 from worker.settings import Settings
 
 Kind: TypeAlias = Literal["replay", "what-if", "impact"]
@@ -75,8 +74,8 @@ class Plan:
     """The basis to decide by too, where one was asked for."""
     limits: Limits
     with_phi: bool
-    runs: tuple[tuple[Run, ...], ...]
-    """Of each shard which basis its results name, one run after the other; one at least."""
+    named: tuple[tuple[str, ...], ...]
+    """Of each shard the digests of the bases that its results name, in their order; one at least."""
     deciding: Settings
     """How records are taken: partitions and their check, as the worker that decided them had it."""
     other_policies: Basis | None = None
@@ -98,7 +97,7 @@ def fingerprint(plan: Plan) -> str:
         plan.inputs,
         plan.shards,
         [basis.summary() for basis in plan.recorded],
-        plan.runs,
+        plan.named,
         [None if basis is None else basis.summary() for basis in (plan.other, plan.other_policies)],
         [plan.deciding.partitions, plan.deciding.key_partition_check],
     )

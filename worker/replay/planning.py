@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from worker.adjudication.result import Cause
 from worker.replay.archives import FileSource
 from worker.replay.basis import Basis, basis_at, counted, find_bases, with_others
+from worker.replay.evidence import EvidenceError
 from worker.replay.plan import Plan, TopicRead
-from worker.replay.prechecks import check_events, check_evidence
-from worker.replay.redeciding import Run
+from worker.replay.prechecks import check_events, check_evidence, decided_parts
 from worker.replay.scanning import scan
 from worker.settings import Settings
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from worker.replay.scanning import Scanned
     from worker.replay.topics import TopicSource
 
-NO_CAUSE = Cause("", "", "")
-
 
 async def planned(source: TopicSource | FileSource, asked: Asked) -> Plan:
     """The plan of a replay with the bases that its results name, and with others if such are asked for.
@@ -35,10 +32,13 @@ async def planned(source: TopicSource | FileSource, asked: Asked) -> Plan:
     """
     inputs, shards = await _surveyed(source)
     shards = asked.shards or shards
+    check_events(shards)
     async with source.open() as evidence:
         scanned = [await scan(evidence, shard) for shard in shards]
         recorded = _recorded(scanned, asked)
-        other = _other(recorded[0], asked)
+        other = _other(recorded, asked)
+        if asked.shards is None:
+            shards = await decided_parts(evidence, shards, scanned)
         await check_evidence(evidence, shards, scanned)
     return Plan(
         kind="replay" if other is None else "what-if",
@@ -49,7 +49,7 @@ async def planned(source: TopicSource | FileSource, asked: Asked) -> Plan:
         other=other,
         limits=asked.limits,
         with_phi=asked.with_phi,
-        runs=_runs(scanned, recorded[0]),
+        named=_named(scanned, recorded[0]),
         deciding=_deciding(source),
         other_policies=_other_policies(recorded[0], asked),
         asked_from=asked.begin,
@@ -68,10 +68,10 @@ async def planned_impact(source: FileSource, asked: Asked, base: Basis) -> Plan:
         inputs=inputs,
         shards=tuple(shards),
         recorded=(base,),
-        other=_other(base, asked),
+        other=_other((base,), asked),
         limits=asked.limits,
         with_phi=asked.with_phi,
-        runs=tuple((Run(base.digest, NO_CAUSE),) for _ in shards),
+        named=((base.digest,),) * len(shards),
         deciding=_deciding(source),
         other_policies=_other_policies(base, asked),
         asked_from=asked.begin,
@@ -92,22 +92,32 @@ async def _surveyed(
 
 def _recorded(scanned: Sequence[Scanned], asked: Asked) -> tuple[Basis, ...]:
     """The bases that are named, that of most results first; where none is, that of the package."""
-    named: Counter[Named] = sum((one.named for one in scanned), Counter())
+    named: Counter[Named] = sum((Counter(one.named) for one in scanned), Counter())
     if not named:
         return (basis_at(None, None, None),)
-    found = find_bases(list(named), asked.basis)
+    found = find_bases(named, asked.basis)
     return counted(found.values(), {one.digest: number for one, number in named.items()})
 
 
-def _runs(scanned: Sequence[Scanned], usual: Basis) -> tuple[tuple[Run, ...], ...]:
+def _named(scanned: Sequence[Scanned], usual: Basis) -> tuple[tuple[str, ...], ...]:
     """Of each shard; one without results is decided by what most results were decided by."""
-    return tuple(tuple(one.runs) or (Run(usual.digest, NO_CAUSE),) for one in scanned)
+    return tuple(tuple(named.digest for named in one.named) or (usual.digest,) for one in scanned)
 
 
-def _other(base: Basis, asked: Asked) -> Basis | None:
+def _other(recorded: Sequence[Basis], asked: Asked) -> Basis | None:
+    """The basis to decide by too. What is not asked for of it is that of the results, if they have one."""
     if asked.policies is asked.codes is asked.payers is None:
         return None
-    return with_others(base, asked.policies, asked.codes, asked.payers)
+    for is_asked, digests, option in (
+        (asked.policies, {basis.policies_digest for basis in recorded}, "--policies"),
+        (asked.codes, {basis.code_sets_digest for basis in recorded}, "--codes"),
+    ):
+        if is_asked is None and len(digests) > 1:
+            raise EvidenceError(
+                f"the results were decided by {len(digests)} different {option.removeprefix('--')}: say by "
+                f"which all of them are to be decided ({option}), or replay a part that knows one"
+            )
+    return with_others(recorded[0], asked.policies, asked.codes, asked.payers)
 
 
 def _other_policies(base: Basis, asked: Asked) -> Basis | None:

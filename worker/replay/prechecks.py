@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from worker.adjudication.held import NO_EVENTS
-from worker.replay.evidence import EvidenceError
-from worker.replay.redeciding import identity_of
+from worker.replay.evidence import EvidenceError, Span
+from worker.replay.identity import identity_of, named_by
+from worker.replay.leftovers import locate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.replay.evidence import Evidence, Shard
+    from worker.replay.identity import Identity
     from worker.replay.recorded import Recorded
     from worker.replay.scanning import Scanned
 
@@ -42,7 +46,7 @@ class Beginning(NamedTuple):
 
 async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: Sequence[Scanned]) -> None:
     """Raise EvidenceError where results and events do not belong together, or either begins too late."""
-    check_events(shards)
+    _check_results(scanned)
     found = 0
     for shard, one in zip(shards, scanned, strict=True):
         _check_results_are_there(shard)
@@ -59,10 +63,42 @@ async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: S
 
 def check_events(shards: Sequence[Shard]) -> None:
     """Raise EvidenceError where there is no event at all: of nothing everything is reproduced."""
-    if all(shard.events.begin >= shard.events.end for shard in shards):
+    if all(shard.events.begin >= shard.tail_end for shard in shards):
         raise EvidenceError(
             "there is no event to replay: look whether topic, brokers and files are the right ones"
         )
+
+
+def _check_results(scanned: Sequence[Scanned]) -> None:
+    total, own = sum(one.total for one in scanned), sum(sum(one.named.values()) for one in scanned)
+    if total >= LEAST and not own:
+        raise EvidenceError(
+            f"results and events do not belong together: of {total:,} results none can be read as one; look "
+            "whether --events and --results are swapped"
+        )
+
+
+async def decided_parts(
+    evidence: Evidence, shards: Sequence[Shard], scanned: Sequence[Scanned]
+) -> list[Shard]:
+    """The shards up to where events are decided: what the group has committed, or results that lie behind.
+
+    Results tell it where a group has no offsets any more, or others: they and the offset were one
+    transaction. Raises EvidenceError where nothing of the window is decided.
+    """
+    parts = []
+    for shard, one in zip(shards, scanned, strict=True):
+        causes = set(map(named_by, one.last))
+        ahead = await locate(evidence, shard, causes, shard.events.end, shard.tail_end)
+        end = max([shard.events.end, *(place.offset + 1 for place in ahead.values())])
+        window = Span(min(shard.window.begin, end), min(shard.window.end, end))
+        parts.append(replace(shard, events=Span(shard.events.begin, end), window=window))
+    if all(part.window.begin >= part.window.end for part in parts):
+        raise EvidenceError(
+            "no event of the window is decided: look whether the group (MMS_APP_ID) and the results topic "
+            "(MMS_RESULTS_TOPIC) are those of the worker"
+        )
+    return parts
 
 
 def _check_results_are_there(shard: Shard) -> None:
@@ -85,19 +121,19 @@ def _check_beginning(shard: Shard, begins: Beginning) -> None:
             f"{where}: events are missing at the beginning: of {begins.firsts} results for the first event "
             f"of a member {begins.with_past} say that others came before; {FROM_THE_BEGINNING}"
         )
-    if shard.results.begin > 0 and begins.place is not None and begins.place > shard.window.begin:
+    if shard.results.begin > 0 and begins.place is not None and begins.place >= shard.window.begin:
         raise EvidenceError(
-            f"{where}: results are missing at the beginning: the topic begins with those of the event at "
-            f"offset {begins.place}, the window at {shard.window.begin}; begin the window there (--from) or "
-            "replay archived files"
+            f"{where}: results are missing at the beginning: the topic begins with one of the event at "
+            f"offset {begins.place}, and the window with the event at {shard.window.begin}; begin the window "
+            f"behind it (--from {shard.number}:{begins.place + 1}) or replay archived files"
         )
 
 
 async def _beginning(evidence: Evidence, shard: Shard, first: Sequence[Recorded]) -> Beginning:
     """Look for the events that the first results name."""
-    wanted = {(said.cause.source, said.cause.id) for said in first}
-    places: dict[tuple[str, str], int] = {}
-    begun: set[tuple[str, str]] = set()
+    wanted = set(map(named_by, first))
+    places: dict[Identity, int] = {}
+    begun: set[Identity] = set()
     members: set[bytes | None] = set()
     looked_at = 0
     async for records in evidence.events(shard, shard.events.begin, shard.tail_end):
@@ -114,10 +150,8 @@ async def _beginning(evidence: Evidence, shard: Shard, first: Sequence[Recorded]
     return _summed(first, places, begun)
 
 
-def _summed(
-    first: Sequence[Recorded], places: dict[tuple[str, str], int], begun: set[tuple[str, str]]
-) -> Beginning:
-    named = [((said.cause.source, said.cause.id), said) for said in first]
+def _summed(first: Sequence[Recorded], places: dict[Identity, int], begun: set[Identity]) -> Beginning:
+    named = [(named_by(said), said) for said in first]
     there = [places.get(identity) for identity, _ in named]
     lost = next((number for number, place in enumerate(there) if place is not None), len(there))
     firsts = [said for identity, said in named if identity in begun]

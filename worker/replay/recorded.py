@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from worker.adjudication.result import Cause, result_id_of
+from worker.replay.identity import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,7 +109,7 @@ def recorded(value: bytes | None) -> Recorded | None:
     """What a published value says; None if it is no result."""
     try:
         return _decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 
@@ -141,7 +142,7 @@ def _text(string: bytes) -> str:
     """What a JSON string says; the string as it stands where it says nothing."""
     try:
         return msgspec.json.decode(string, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return string.decode(errors="replace")
 
 

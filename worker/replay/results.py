@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from worker.replay.billed import billed_lines
-from worker.replay.causes import MISSING, told
+from worker.replay.causes import MISSING, SAME_DIGESTS, SUPERSEDES, Told, told
 from worker.replay.comparing import Changed, changed_bytes, one_sided
+from worker.replay.matching import Match
 from worker.replay.outcome import NONE
 from worker.replay.recorded import recorded
 from worker.replay.telling import Found, Teller
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from worker.adjudication.claim import Line
     from worker.replay.differences import Difference
     from worker.replay.evidence import Record, Shard
     from worker.replay.leftovers import Leftover
-    from worker.replay.matching import Match
-    from worker.replay.plan import Kind
+    from worker.replay.masking import Masking
+    from worker.replay.plan import Plan
     from worker.replay.recorded import Recorded
     from worker.replay.redeciding import Decisions
     from worker.replay.telling import Tellings
+    from worker.replay.waiting import Expected
     from worker.replay.what_if import Compared
     from worker.stream.histories import Histories
 
@@ -31,13 +34,15 @@ if TYPE_CHECKING:
 class Results:
     """What is counted and told of a shard."""
 
-    def __init__(self, shard: Shard, tellings: Tellings, kind: Kind, *, with_phi: bool) -> None:
-        """``tellings`` are added to."""
+    def __init__(self, shard: Shard, tellings: Tellings, plan: Plan, masking: Masking | None) -> None:
+        """``tellings`` are added to. Published results are masked by ``masking`` where there is one."""
         self._shard = shard
         self._tellings = tellings
         self._counts = tellings.counts
-        self._is_reproduction = kind == "replay"
-        self._teller = Teller(shard.number, tellings, with_phi=with_phi)
+        self._masking = masking
+        self._is_reproduction = plan.kind == "replay"
+        self._bases = {basis.digest: basis for basis in plan.recorded}
+        self._teller = Teller(shard.number, tellings, with_phi=plan.with_phi)
 
     def count_events(self, records: Sequence[Record]) -> None:
         """Count events, of the window and before it."""
@@ -45,9 +50,9 @@ class Results:
         for record in records:
             if self._shard.has(record.offset, record.timestamp):
                 counts.events_replayed += 1
-                if tellings.first_ms is None:
-                    tellings.first_ms = record.timestamp
-                tellings.last_ms = record.timestamp
+                if record.timestamp > 0:
+                    tellings.first_ms = min(tellings.first_ms or record.timestamp, record.timestamp)
+                    tellings.last_ms = max(tellings.last_ms or record.timestamp, record.timestamp)
             else:
                 counts.events_warmed_up += 1
 
@@ -69,13 +74,17 @@ class Results:
             if self._is_reproduction:
                 self._count_flow(outcome, outcome, number)
 
+    def tell_missing(
+        self, one: Expected, records: Sequence[Record], histories: Histories
+    ) -> Sequence[Difference]:
+        """A result that was never published."""
+        return self.tell_match(Match(one, None), records, histories)
+
     def tell_match(
         self, match: Match, records: Sequence[Record], histories: Histories
     ) -> Sequence[Difference]:
         """A pair that is not equal, or a result that was never published; ``records`` may have its event."""
         one, other = match
-        if one is None:
-            raise ValueError("what was published alone is told in the end, as a leftover")
         replayed = recorded(one.value)
         said = None if other is None else recorded(other.value)
         if replayed is None:
@@ -85,7 +94,8 @@ class Results:
             cause, changes = MISSING, one_sided(replayed, is_before=False)
         else:
             self._counts.results_published += 1
-            cause = told(said, replayed, same_value=other.value == one.value)
+            cause = self._told(said, replayed, same_value=other.value == one.value)
+            said = self._masked(said)
             changes = [Changed(None, "bytes", None, None)] if said is None else changed_bytes(said, replayed)
         self._count_sides(said, replayed)
         return self._teller.tell(
@@ -101,14 +111,27 @@ class Results:
             )
         )
 
+    def _told(self, said: Recorded | None, replayed: Recorded, *, same_value: bool) -> Told:
+        """The cause; of a result that differs by what it supersedes alone, that of the superseded one."""
+        cause = told(said, replayed, self._bases, same_value=same_value)
+        if said is None:
+            return cause
+        former, why = self._tellings.replaced.get(replayed.supersedes or "", ("", None))
+        if cause is SAME_DIGESTS and why is not None and said.supersedes == former:
+            if replace(said, supersedes=replayed.supersedes) == replayed:
+                return Told(why, SUPERSEDES)
+        elif said.is_own and said.result_id != replayed.result_id:
+            self._tellings.replaced[replayed.result_id] = (said.result_id, cause.cause)
+        return cause
+
+    def _masked(self, said: Recorded | None) -> Recorded | None:
+        return said if said is None or self._masking is None else self._masking.masked(said)
+
     def tell_leftover(self, leftover: Leftover, histories: Histories) -> Sequence[Difference]:
         """A published result that nothing belongs to."""
-        published, said, event = leftover.published, leftover.said, leftover.event
+        published, said, event = leftover.published, self._masked(leftover.said), leftover.event
         self._counts.results_published += 1
         self._count_sides(said, None)
-        billed: Mapping[int, Line] = {}
-        if said is not None:
-            billed = billed_lines(said.claim_id, event, histories.of(said.member_id.encode()))
         return self._teller.tell(
             Found(
                 leftover.told,
@@ -118,7 +141,7 @@ class Results:
                 None if event is None else event.offset,
                 published.place,
                 published.timestamp if event is None else event.timestamp,
-                billed,
+                billed_lines(said.claim_id, None, histories.of(said.member_id.encode())) if said else {},
             )
         )
 

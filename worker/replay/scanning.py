@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.replay.basis import Named
 from worker.replay.recorded import recorded
-from worker.replay.redeciding import Run
 
 if TYPE_CHECKING:
     from worker.replay.evidence import Evidence, Shard
@@ -15,17 +14,20 @@ if TYPE_CHECKING:
 
 FIRST = 100
 """Results at the beginning of a shard by which it is told whether its events are there."""
+LAST = 100
 
 
 class Scanned(NamedTuple):
     """What the results of a shard say of themselves. Those whose own id does not fit are left out."""
 
-    runs: list[Run]
-    named: Counter[Named]
+    named: dict[Named, int]
+    """How many name each basis, in the order in which it is named first."""
     first: list[Recorded]
     """The first ``FIRST`` of them."""
+    last: deque[Recorded]
+    """Some of the last, that of all among them."""
     total: int
-    """All that there are."""
+    """All results, those among them that are left out above."""
 
 
 async def scan(evidence: Evidence, shard: Shard) -> Scanned:
@@ -33,29 +35,23 @@ async def scan(evidence: Evidence, shard: Shard) -> Scanned:
 
     A result whose id is not that of what it says was changed by somebody: no basis is looked for on its word.
     """
-    runs: list[Run] = []
-    named: Counter[Named] = Counter()
-    first: list[Recorded] = []
-    total, last = 0, Named("", "")
+    scanned, total = Scanned({}, [], deque(maxlen=LAST), 0), 0
     known: dict[bytes, Named] = {}
     async for records in evidence.results(shard, shard.results.begin, shard.results.end):
         total += len(records)
-        for record in records:
+        for number, record in enumerate(records, 1):
             value = record.value or b""
-            if len(first) >= FIRST and known.get(_basis(value)) == last:
-                named[last] += 1
-                continue
-            said = recorded(value)
-            if said is None or not said.is_own:
-                continue
-            if len(first) < FIRST:
-                first.append(said)
-            if said.basis.digest != last.digest:
-                last = Named(said.basis.engine, said.basis.digest)
-                runs.append(Run(last.digest, said.cause))
-            known[_basis(value)] = last
-            named[last] += 1
-    return Scanned(runs, named, first, total)
+            named = known.get(_basis(value))
+            if named is None or len(scanned.first) < FIRST or number == len(records):
+                said = recorded(value)
+                if said is None or not said.is_own:
+                    continue
+                if len(scanned.first) < FIRST:
+                    scanned.first.append(said)
+                scanned.last.append(said)
+                named = known[_basis(value)] = Named(said.basis.engine, said.basis.digest)
+            scanned.named[named] = scanned.named.get(named, 0) + 1
+    return scanned._replace(total=total)
 
 
 def _basis(value: bytes) -> bytes:

@@ -6,7 +6,6 @@ on the evidence alone: neither on how brokers deliver it nor on where a replay w
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from worker.replay.aside import writing_rows
+from worker.replay.bases_at_work import BasesAtWork, told_bases
 from worker.replay.batches import in_batches
 from worker.replay.chain import Chain, ChainState
 from worker.replay.evidence import EvidenceError
-from worker.replay.leftovers import elsewhere, leftovers, match_rest, with_events
-from worker.replay.matching import Matched, Matcher, PublishedStream
+from worker.replay.leftovers import leftovers, match_rest, missing
+from worker.replay.masking import Masking, citations_of
+from worker.replay.matching import Matcher, PublishedStream
 from worker.replay.outcome import Counts, ShardOutcome
-from worker.replay.redeciding import Deciding, Recorded
+from worker.replay.redeciding import Deciding
 from worker.replay.results import Results
 from worker.replay.telling import Tellings
 from worker.replay.waiting import State, nothing_waits, waiting_in
@@ -31,10 +32,12 @@ from worker.stream.histories import Histories
 from worker.stream.memory import settle_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from worker.replay.aside import Rows
     from worker.replay.evidence import Evidence, Record, Shard
+    from worker.replay.identity import Identity
+    from worker.replay.matching import Matched
     from worker.replay.plan import Plan
     from worker.replay.waiting import Waiting
     from worker.replay.working import Heard, ShardFiles
@@ -59,7 +62,8 @@ class Checkpoint(Struct):
     """By member: of the recorded basis, then of the others."""
     rows: int = 0
     """Bytes of the rows' file."""
-    run: int = 0
+    basis: int = 0
+    """Number of the recorded basis that is at work."""
     have_met: bool = False
 
 
@@ -92,7 +96,8 @@ async def replay_shard(
     with ExitStack() as stack:
         rows = stack.enter_context(writing_rows(files.rows, at.rows))
         waiting = stack.enter_context(waiting_in(files.waiting, at.waiting))
-        replay = _Replay(plan, evidence, shard, at, rows, waiting)
+        told = await told_bases(evidence, shard, plan.named[plan.shards.index(shard)])
+        replay = _Replay(plan, evidence, shard, at, (rows, waiting), told)
         await replay.run(files, heard)
         outcome = await replay.finish()
     files.checkpoint.unlink(missing_ok=True)
@@ -111,20 +116,26 @@ class _Replay:
     """A shard's replay at work."""
 
     def __init__(
-        self, plan: Plan, evidence: Evidence, shard: Shard, at: Checkpoint, rows: Rows, waiting: Waiting
+        self,
+        plan: Plan,
+        evidence: Evidence,
+        shard: Shard,
+        at: Checkpoint,
+        files: tuple[Rows, Waiting],
+        told: Mapping[Identity, int],
     ) -> None:
         self._evidence = evidence
         self._shard = shard
         self._at = at
-        self._rows = rows
-        self._waiting = waiting
+        self._rows, self._waiting = files
         self._chain = Chain(at.events)
         self._results_chain = Chain(at.results)
-        place = plan.shards.index(shard)
         histories = [Histories(states) for states in at.histories]
         settings, limits = plan.deciding, plan.limits
+        digests = plan.named[plan.shards.index(shard)]
         bases = {basis.digest: basis for basis in plan.recorded}
-        self._own = Recorded(bases, plan.runs[place], at.run, settings, limits, histories[0])
+        deciding = [Deciding(bases[one].load(), settings, limits, histories[0]) for one in digests]
+        self._own = BasesAtWork(deciding, told, histories[0], at.basis)
         self._turning: Turning | None = None
         if plan.other is not None:
             codes = plan.other.policies_digest == plan.recorded[0].policies_digest
@@ -132,13 +143,13 @@ class _Replay:
             policies = plan.other_policies
             alone = None if policies is None else Deciding(policies.load(), settings, limits, histories[1])
             self._turning = Turning(others_of(alone, both, codes=codes or policies is not None))
-        self._own.load()
         settle_memory()
         self._has_results = plan.kind != "impact"
         published = evidence.results(shard, at.results_position, shard.results.end)
         self._stream = PublishedStream(published, self._results_chain, at.results_position)
-        self._matcher = Matcher(self._stream, waiting, have_met=at.have_met)
-        self._results = Results(shard, at.tellings, plan.kind, with_phi=plan.with_phi)
+        self._matcher = Matcher(self._stream, self._waiting, have_met=at.have_met)
+        known = frozenset[str]().union(*(citations_of(one.reference) for one in deciding))
+        self._results = Results(shard, at.tellings, plan, None if plan.with_phi else Masking(known))
 
     async def run(self, files: ShardFiles, heard: Heard) -> None:
         """Replay what is left of the window's events, and those before it."""
@@ -166,7 +177,7 @@ class _Replay:
             if self._has_results:
                 self._tell(await self._matcher.match(decisions.results), part)
             if self._turning is not None:
-                compared = self._turning.compare(part, self._shard, self._own.basis, decisions.results)
+                compared = self._turning.compare(part, self._shard, self._own, decisions.results)
                 self._rows.write(self._results.tell_compared(compared, part, self._own.histories))
 
     def _tell(self, matched: Matched, records: Sequence[Record] = ()) -> None:
@@ -180,9 +191,8 @@ class _Replay:
         if self._has_results:
             async for matched in match_rest(self._evidence, shard, self._stream, self._matcher):
                 self._tell(matched)
-            missing = await elsewhere(self._evidence, shard, list(self._matcher.rest()))
-            async for match, records in with_events(self._evidence, shard, missing):
-                self._tell(Matched(Counter(), [match]), records)
+            async for expected, records in missing(self._evidence, shard, self._waiting):
+                self._rows.write(self._results.tell_missing(expected, records, self._own.histories))
             async for leftover in leftovers(self._evidence, shard, self._waiting):
                 self._rows.write(self._results.tell_leftover(leftover, self._own.histories))
         self._rows.end()
@@ -194,6 +204,7 @@ class _Replay:
             self._results_chain.digest,
             self._chain.records,
             self._results_chain.records,
+            self._stream.position,
             tellings.first_ms,
             tellings.last_ms,
         )
@@ -204,5 +215,5 @@ class _Replay:
         at.events, at.results = self._chain.state, self._results_chain.state
         at.waiting = self._waiting.save()
         at.rows = self._rows.end()
-        at.run, at.have_met = self._own.at, self._matcher.have_met
+        at.basis, at.have_met = self._own.at, self._matcher.have_met
         return at

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from worker.replay.billed import cents
 from worker.replay.comparing import rules_of
-from worker.replay.differences import Difference, Example, ShownFinding, ShownLine, ShownResult
+from worker.replay.differences import Cause, Difference, Example, ShownFinding, ShownLine, ShownResult
 from worker.replay.outcome import NONE, SHOWN_CLAIMS, Amount, Counts
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ class Tellings(Struct):
     claims: set[str] = set()
     """Ids of claims that differ."""
     claims_decided_otherwise: set[str] = set()
+    replaced: dict[str, tuple[str, Cause]] = {}
+    """Of results that differ in their id: the replay's id, to what was published instead and the cause."""
     first_ms: int | None = None
-    """Timestamps of the window's first and last event."""
+    """Earliest and latest timestamp of the window's events."""
     last_ms: int | None = None
 
 

@@ -35,8 +35,10 @@ async def plan(settings: Settings, bounds: Bounds) -> tuple[Shard, ...]:
     Each question is asked after those whose answers it must cover: the ends of the results come last, so
     that what was published for a decided event lies before them. It is the end of all records, open
     transactions included: when an offset can be seen to be committed, the results that were committed with
-    it may not be yet. Raises EvidenceError if the evidence is cut off or does not fit the settings, Refused
-    if a topic is not there, and what aiokafka raises.
+    it may not be yet. A window is told of all events here, decided or not.
+
+    Raises EvidenceError if the evidence is cut off or does not fit the settings, Refused if a topic is not
+    there, and what aiokafka raises.
     """
     await _check_counts(settings)
     heed_coordinators()
@@ -45,15 +47,15 @@ async def plan(settings: Settings, bounds: Bounds) -> tuple[Shard, ...]:
         _refuse_cut(first, settings)
         ends = await stable.ends(settings.input_topic)
         decided = _decided(await stable.committed(), first, ends)
-        begins = await _places(every, bounds.begin, "--from", first, decided)
-        window_ends = await _places(every, bounds.end, "--to", decided, decided)
+        begins = await _places(every, bounds.begin, "--from", first, ends)
+        window_ends = await _places(every, bounds.end, "--to", ends, ends)
         results_first = await every.firsts(settings.results_topic)
         results_ends = await every.ends(settings.results_topic)
     shards = []
     for number in range(settings.partitions):
-        events = Span(first[number], decided[number])
-        window = _window(events, begins[number], window_ends[number])
+        window = _window(Span(first[number], ends[number]), begins[number], window_ends[number])
         results = Span(results_first[number], results_ends[number])
+        events = Span(first[number], decided[number])
         shards.append(Shard(number, events, window, ends[number], results))
     refuse_empty(bounds, has_events=any(shard.window.begin < shard.window.end for shard in shards))
     return tuple(shards)
@@ -154,14 +156,11 @@ def _refuse_cut(first: Offsets, settings: Settings) -> None:
 
 
 def _decided(committed: dict[int, int | None], first: Offsets, ends: Offsets) -> Offsets:
-    """Up to where events are decided; what is not yet cannot be missing.
+    """Up to where the group says that events are decided; what is not yet cannot be missing.
 
-    A worker commits the beginning of each partition before anything else: one without an offset beside others
-    that have one was never worked on. If no partition has any, the group's offsets have expired or are not
-    those of this cluster, and everything counts as decided.
+    Of a partition without an offset it says nothing: it was never begun, the offset has expired, or the
+    cluster is another one. Then results tell how far it was decided (``prechecks.decided_parts``).
     """
-    if all(offset is None for offset in committed.values()):
-        return ends
     return {
         number: max(first[number], min(ends[number], offset or 0)) for number, offset in committed.items()
     }

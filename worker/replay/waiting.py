@@ -1,7 +1,7 @@
 """Results that have not met their counterpart yet: names in memory, bytes on the disk.
 
 Of two streams in one order next to nothing waits. Where much does, as when an hour of results is gone or
-files are in another order, memory grows by some hundred bytes a result, and no pair is ever missed.
+files are in another order, memory grows by half a kilobyte a result, and no pair is ever missed.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ class Side(Struct):
 
     def put(self, number: int, names: Sequence[str], span: tuple[int, int]) -> None:
         """Let one wait under its names."""
-        hashed = tuple(map(_hash, names))
+        short = tuple(map(hashed, names))
         self.held[number] = span
-        self.names[number] = hashed
-        for name in hashed:
+        self.names[number] = short
+        for name in short:
             self.by_name.setdefault(name, []).append(number)
 
     def first(self, names: Sequence[str]) -> int | None:
         """The number of the first that waits under one of the names."""
         if not self.held:
             return None
-        hashed = map(_hash, names)
-        return next((self.by_name[name][0] for name in hashed if name in self.by_name), None)
+        short = map(hashed, names)
+        return next((self.by_name[name][0] for name in short if name in self.by_name), None)
 
     def drop(self, number: int) -> tuple[int, int]:
         """Let one wait no longer; where it lies."""
@@ -93,7 +93,8 @@ def nothing_waits() -> State:
     return State(Side(), Side())
 
 
-def _hash(name: str) -> int:
+def hashed(name: str) -> int:
+    """A name in 64 bits: there may be many."""
     return int.from_bytes(blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest())
 
 

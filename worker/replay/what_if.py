@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from worker.replay.causes import OTHER_CODE_SETS, OTHER_POLICIES, Told
 from worker.replay.comparing import changed_by, is_same_content, one_sided
@@ -38,6 +38,13 @@ class Compared(NamedTuple):
     before: str
     after: str
     turned: Turned | None
+
+
+class Own(Protocol):
+    """What has decided the events already (``BasesAtWork``)."""
+
+    def standing(self, record: Record, claim_id: str) -> bytes | None:
+        """As ``Deciding.standing``."""
 
 
 class Other(NamedTuple):
@@ -78,7 +85,7 @@ class Turning:
         self._others = others
 
     def compare(
-        self, records: Sequence[Record], shard: Shard, own: Deciding, said: Sequence[Expected]
+        self, records: Sequence[Record], shard: Shard, own: Own, said: Sequence[Expected]
     ) -> list[Compared]:
         """Decide a part's events by the others, and compare with what ``own`` said of the same events."""
         sides = [_by_claim(said)]
@@ -96,13 +103,13 @@ class Turning:
         record: Record,
         key: tuple[int, bytes],
         sides: Sequence[Mapping[tuple[int, bytes], bytes]],
-        own: Deciding,
+        own: Own,
     ) -> Compared:
         before, after = sides[0].get(key), sides[-1].get(key)
         if before is not None and after is not None and is_same_content(before, after):
             outcome = outcome_of(before)
             return Compared(outcome, outcome, None)
-        working = [own, *(other.deciding for other in self._others)]
+        working: list[Own] = [own, *(other.deciding for other in self._others)]
         claim_id = _claim_id(before or after or b"")
         told = [
             recorded(side.get(key) or deciding.standing(record, claim_id))
