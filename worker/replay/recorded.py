@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from worker.adjudication.result import Cause, result_id_of
 from worker.replay.identity import UNREADABLE
+from worker.replay.outcome import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,6 +118,11 @@ def outcome_of(value: bytes) -> str:
     """The outcome that a result of this engine tells, without decoding all of it."""
     begin = value.find(OUTCOME) + len(OUTCOME)
     return value[begin : value.find(b'"', begin)].decode()
+
+
+def outcome_told(said: Recorded | None) -> str:
+    """The outcome, or that there is no result."""
+    return NONE if said is None else said.outcome
 
 
 def names_of(

@@ -11,7 +11,7 @@ from worker.replay.causes import MISSING, SAME_DIGESTS, SUPERSEDES, Told, told
 from worker.replay.comparing import Changed, changed_bytes, one_sided
 from worker.replay.matching import Match
 from worker.replay.outcome import NONE
-from worker.replay.recorded import recorded
+from worker.replay.recorded import outcome_told, recorded
 from worker.replay.telling import Found, Teller
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Results:
 
     def _count_sides(self, before: Recorded | None, after: Recorded | None) -> None:
         if self._is_reproduction:
-            self._count_flow(_outcome(before), _outcome(after), 1)
+            self._count_flow(outcome_told(before), outcome_told(after), 1)
 
     def _count_flow(self, before: str, after: str, number: int) -> None:
         counts = self._counts
@@ -177,7 +177,3 @@ class Results:
             counts.outcomes_after[after] = counts.outcomes_after.get(after, 0) + number
         flows = counts.outcome_flows.setdefault(before, {})
         flows[after] = flows.get(after, 0) + number
-
-
-def _outcome(said: Recorded | None) -> str:
-    return NONE if said is None else said.outcome

@@ -35,6 +35,23 @@ class Found(NamedTuple):
     """Of the event, else of the published record, in milliseconds; 0 where neither has one."""
     billed: Mapping[int, Line]
 
+    @property
+    def either(self) -> Recorded | None:
+        """The side that there is, the replay's first."""
+        return self.after or self.before
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What rows and shown claims say first: where it is, and of which claim."""
+        either = self.either
+        return {
+            "offset": self.offset,
+            "result_offset": self.result_offset,
+            "event_type": either.cause.type if either else None,
+            "claim_id": either.claim_id if either else None,
+            "cause": self.told.cause,
+        }
+
 
 class Tellings(Struct):
     """What was told of a shard so far, but for its rows."""
@@ -73,9 +90,8 @@ class Teller:
     def _count(self, found: Found) -> None:
         counts, cause = self._counts, found.told.cause
         _more(counts.results_by_cause, cause)
-        either = found.after or found.before
-        if either is not None:
-            self._count_claim(either.claim_id, found.changes)
+        if found.either is not None:
+            self._count_claim(found.either.claim_id, found.changes)
         day = _day(found.timestamp)
         if day is not None:
             _more(counts.causes_by_day.setdefault(day, {}), cause)
@@ -109,17 +125,12 @@ class Teller:
                 _more(counts.carcs_by_day.setdefault(day, {}), carc)
 
     def _row(self, found: Found, changed: Changed) -> Difference:
-        either = found.after or found.before
         before, after = found.before, found.after
         return Difference(
             partition=self._partition,
-            offset=found.offset,
-            result_offset=found.result_offset,
-            event_type=either.cause.type if either else None,
-            claim_id=either.claim_id if either else None,
             line=changed.line,
-            cause=found.told.cause,
             change=changed.change,
+            **found.names,
             outcome_before=before.outcome if before else None,
             outcome_after=after.outcome if after else None,
             **_of_line("before", changed.before),
@@ -130,7 +141,7 @@ class Teller:
             code_sets_after=_names(after.basis.code_sets) if after else None,
             result_id_before=before.result_id if before else None,
             result_id_after=after.result_id if after else None,
-            **self._phi(either, None if changed.line is None else found.billed.get(changed.line)),
+            **self._phi(found.either, None if changed.line is None else found.billed.get(changed.line)),
         )
 
     def _phi(self, either: Recorded | None, billed: Line | None) -> dict[str, Any]:
@@ -147,18 +158,13 @@ class Teller:
         return told
 
     def _example(self, found: Found) -> Example:
-        either = found.after or found.before
         return Example(
             partition=self._partition,
-            offset=found.offset,
-            result_offset=found.result_offset,
-            event_type=either.cause.type if either else None,
-            claim_id=either.claim_id if either else None,
-            cause=found.told.cause,
             why=found.told.why,
             before=self._shown(found, found.before),
             after=self._shown(found, found.after),
-            member_id=either.member_id if either and self._with_phi else None,
+            member_id=found.either.member_id if found.either and self._with_phi else None,
+            **found.names,
         )
 
     def _shown(self, found: Found, result: Recorded | None) -> ShownResult | None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from worker.replay.causes import OTHER_CODE_SETS, OTHER_POLICIES, Told
 from worker.replay.comparing import changed_by, is_same_content, one_sided
-from worker.replay.outcome import NONE
-from worker.replay.recorded import outcome_of, recorded
+from worker.replay.recorded import outcome_of, outcome_told, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,7 +114,7 @@ class Turning:
             recorded(side.get(key) or deciding.standing(record, claim_id))
             for side, deciding in zip(sides, working, strict=True)
         ]
-        return Compared(_outcome(told[0]), _outcome(told[-1]), self._turned(record.offset, told))
+        return Compared(outcome_told(told[0]), outcome_told(told[-1]), self._turned(record.offset, told))
 
     def _turned(self, place: int, told: Sequence[Recorded | None]) -> Turned | None:
         """What differs between the first and the last, and by which of the others it began to."""
@@ -145,7 +144,3 @@ def _by_claim(results: Sequence[Expected]) -> dict[tuple[int, bytes], bytes]:
 def _claim_id(value: bytes) -> str:
     said = recorded(value)
     return "" if said is None else said.claim_id
-
-
-def _outcome(said: Recorded | None) -> str:
-    return NONE if said is None else said.outcome
