@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 
 from cyclopts import App
 
 from worker import __version__
+from worker.commands.faults import abandon_standard_output, tell_if_heard
 
 app = App(name="mms-worker", version=__version__, help="Adjudicates claims for Mohs micrographic surgery.")
 app.command("worker.commands.adjudicate:adjudicate_file", name="adjudicate")
@@ -28,4 +29,8 @@ def main() -> None:
         app()
     except BrokenPipeError:
         # Whoever read our output has had enough; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_standard_output()
+    except KeyboardInterrupt:  # before the command has said what a signal does to it
+        abandon_standard_output()
+        tell_if_heard("mms-worker: stopped")
+        sys.exit(128 + signal.SIGINT)

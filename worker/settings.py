@@ -26,6 +26,7 @@ SERVICE_LINK = re.compile(
 )
 """What Kubernetes sets in a pod for each Service beside it: one named mms-demo yields MMS_DEMO_SERVICE_HOST
 and its like. A bare ``…_PORT`` is told by its value from a misspelt setting."""
+SERVERS = re.compile(r"[^,\s]+:[0-9]{1,5}(,[^,\s]+:[0-9]{1,5})*")
 
 
 def _not_only_dots(name: str) -> str:
@@ -34,7 +35,9 @@ def _not_only_dots(name: str) -> str:
     return name
 
 
-def _ports(servers: str) -> str:
+def _addresses(servers: str) -> str:
+    if not SERVERS.fullmatch(servers):
+        raise ValueError("give host:port, and commas between several")
     for server in servers.split(","):
         if not 1 <= int(server.rpartition(":")[2]) <= 65535:
             raise ValueError(f"{server} has no port between 1 and 65535")
@@ -45,7 +48,7 @@ Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$"), AfterValidator(_not_only_dots)
 ]
 """A topic or group name, as Kafka allows it."""
-Servers = Annotated[str, Field(pattern=r"^[^,\s]+:\d{1,5}(,[^,\s]+:\d{1,5})*$"), AfterValidator(_ports)]
+Servers = Annotated[str, AfterValidator(_addresses)]
 """Addresses as ``host:port``, with commas between them."""
 Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
 Days = Annotated[float, Field(ge=0.01, le=36_500)]

@@ -100,7 +100,7 @@ async def walk(plan: Plan, evidence: Evidence, shard: Shard, files: ShardFiles, 
             at.counts.add(counts(places, differing))
             heard.advance(len(places), len(differing), at.position)
     digest, read = chain.digest, chain.records
-    return ShardOutcome(shard, at.counts, [], digest, digest, read, read, 0, 1000)
+    return ShardOutcome(shard, at.counts, [], digest, digest, read, read, at.position, 0, 1000)
 
 
 def is_shut(gate: Path | None, number: int) -> bool:
@@ -168,7 +168,7 @@ async def planned(source: Walk, *, with_phi: bool = False) -> Plan:
         other=None,
         limits=Limits(),
         with_phi=with_phi,
-        runs=(),
+        named=(),
         deciding=Settings(),
     )
 

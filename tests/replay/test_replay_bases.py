@@ -12,7 +12,7 @@ import pytest
 from tests.replay.replaykit import Case, Folding, made_up, replayed
 from tests.replay.test_replay_findings import changed
 from tests.replay.test_replay_what_if import moved_policies
-from worker.adjudication import Limits
+from worker.adjudication import Adjudicated, Limits, Rejected, adjudicate, decode
 from worker.adjudication.reference import Reference
 from worker.reference import load_reference
 from worker.replay.evidence import EvidenceError
@@ -87,6 +87,36 @@ def test_events_without_results_around_a_switch_are_decided_by_what_gives_none(
 ) -> None:
     case = by_two(switched.case.events, load_reference(switched.policies), switch)
     assert causes(tmp_path, switched, case.results) == {}
+
+
+def silent_by(first: Reference, events: list[bytes]) -> int:
+    """The place of an event that brings about nothing by one reference, and something by the shipped one."""
+    held: dict[str, bytes] = {}
+    for place, line in enumerate(events):
+        event = decode(line)
+        if isinstance(event, Rejected):
+            continue
+        state = held.get(event.data.member_id)
+        answer, other = (adjudicate(event, state, one, Limits()) for one in (first, load_reference()))
+        if isinstance(answer, Adjudicated) and answer.history is not None:
+            if not answer.results and isinstance(other, Adjudicated) and other.results:
+                return place
+            held[event.data.member_id] = answer.history
+    raise AssertionError("no such event")
+
+
+def test_an_event_whose_result_could_be_gone_unseen_is_counted(tmp_path: Path, switched: Switched) -> None:
+    """It is the first behind the change: by the former policies it rightly has no result."""
+    events, former = made_up(900, seed=12, members=40).events, load_reference(switched.policies)
+    switch = silent_by(former, events)
+    case, before = by_two(events, former, switch), len(Folding().decide(events[:switch], former))
+    asked = Asked(Limits(), basis=(switched.policies,))
+    whole = replayed(tmp_path / "whole", case, asked).counts
+    gone = Case(events, [*case.results[:before], *case.results[before + 1 :]])
+    found = replayed(tmp_path / "gone", gone, asked).counts
+    assert (whole.results_by_cause, whole.events_undecidable) == ({}, 0)
+    assert found.results_by_cause == {}
+    assert found.events_undecidable == 1
 
 
 def test_a_dead_letter_that_was_sent_again_is_decided_by_the_basis_of_its_day(

@@ -119,6 +119,7 @@ def test_a_stopped_replay_goes_on_to_the_same_bytes(
     assert (stopped, out) == (code, "")
     assert err == f"mms-worker: stopped, and what was done is put aside: {GO_ON}\n"
     assert [path.name for path in replay.out.iterdir()] == [STATE]
+    assert {path.stat().st_mode & 0o777 for path in (replay.out / STATE).iterdir()} == {0o600}
     assert sorted(path.name for path in (replay.out / STATE).glob("*.checkpoint")) == [
         "00000.checkpoint",
         "00002.checkpoint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ import orjson
 import pytest
 
 from tests.replay.replaykit import made_up, write
+from tests.replay.test_replay_what_if import moved_policies
+from worker.codes.releases import PACKAGE_DATA
+from worker.policies.catalog import PACKAGE_POLICIES, PAYERS
 from worker.replay.manifest import CSV, MANIFEST, OUTPUTS, REPORT, SUMMARY
 
 if TYPE_CHECKING:
@@ -141,6 +145,55 @@ def edit(folder: Path, change: Callable[[dict[str, list[dict[str, str]]]], objec
     data = orjson.loads(manifest.read_bytes())
     change(data)
     manifest.write_bytes(orjson.dumps(data))
+
+
+LEFT_OUT: dict[str, tuple[Callable[[dict[str, list[dict[str, str]]]], object], set[str]]] = {
+    "all inputs": (lambda manifest: manifest["inputs"].clear(), {"events.jsonl", "results.jsonl"}),
+    "one of them": (lambda manifest: manifest["inputs"].pop(), {"results.jsonl"}),
+    "the bytes of one": (lambda manifest: manifest["inputs"][0].update(sha256="0" * 64), {"events.jsonl"}),
+}
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT)
+def test_inputs_cannot_be_dropped_from_the_manifest(folder: Path, left_out: str) -> None:
+    change, names = LEFT_OUT[left_out]
+    edit(folder, change)
+    ended = mms_worker(folder, "replay", "verify", "out", "--inputs")
+    assert ended.code == 1
+    told = [line.split()[1] for line in ended.out.splitlines() if " not listed " in line]
+    assert set(told) == names
+
+
+def test_policies_cannot_be_dropped_from_the_manifest(folder: Path) -> None:
+    moved_policies(folder / "new")
+    shutil.rmtree(folder / "out")
+    assert mms_worker(folder, *REPLAY, "--policies", "new").code == 1
+    assert mms_worker(folder, "replay", "verify", "out").code == 0
+    edit(folder, lambda manifest: manifest.update(inputs=manifest["inputs"][:2]))
+    ended = mms_worker(folder, "replay", "verify", "out")
+    assert ended.code == 1
+    assert (ended.state_of("new") or "").startswith("not listed")
+
+
+def test_every_file_that_was_decided_by_is_listed_and_checked(folder: Path) -> None:
+    moved_policies(folder / "new")
+    shutil.copytree(PACKAGE_DATA, folder / "codes")
+    shutil.copy(PACKAGE_POLICIES / PAYERS, folder / "who.toml")
+    shutil.rmtree(folder / "out")
+    mms_worker(folder, *REPLAY, "--policies", "new", "--codes", "codes", "--payers", "who.toml")
+    inputs = orjson.loads((folder / "out" / MANIFEST).read_bytes())["inputs"]
+    listed = {role: {one["name"] for one in inputs if one["role"] == role} for role in ("policies", "codes")}
+    policies = (file for file in (folder / "new").iterdir() if file.name != PAYERS)
+    codes = (file for file in (folder / "codes").rglob("*") if file.is_file())
+    assert listed == {
+        "policies": {str(file.relative_to(folder)) for file in policies},
+        "codes": {str(file.relative_to(folder)) for file in codes},
+    }
+    append(folder / "who.toml")
+    ended = mms_worker(folder, "replay", "verify", "out")
+    assert ended.code == 1
+    assert (ended.state_of("who.toml") or "").startswith("differs")
+    assert "not verified: 1 of " in ended.out
 
 
 def test_an_output_cannot_be_dropped_with_its_line_in_the_manifest(folder: Path) -> None:

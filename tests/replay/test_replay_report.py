@@ -255,6 +255,15 @@ def test_numbers_that_do_not_agree_are_no_reproduction() -> None:
     assert "What this means" not in page.text
 
 
+@pytest.mark.parametrize(("left", "told"), [(0, None), (1, "1 result that differs has no place")])
+def test_results_of_which_no_time_is_known_are_missed_over_time(left: int, told: str | None) -> None:
+    counts = samples.replayed()
+    counts.counts.results_by_cause["extra"] += left
+    page = Page(report(counts, []))
+    assert ("no time is known" in page.text) is bool(left)
+    assert told is None or told in page.text
+
+
 def test_a_window_without_decisions_is_said_to_have_none() -> None:
     page = Page(report(samples.summary("replay", ()), []))
     assert page.headings[0][1] == "There was no decision to look at."

@@ -273,6 +273,17 @@ def test_paper_has_every_folded_claim_and_table(browser: Chrome, pages: Path, tm
     assert _opened(browser) == [], "after printing the screen is as it was"
 
 
+def test_paper_has_three_differing_claims_a_page_and_more(
+    browser: Chrome, pages: Path, tmp_path: Path
+) -> None:
+    _open(browser, pages, "what_if")
+    (tmp_path / "report.pdf").write_bytes(b64decode(browser.print_page()))
+    command = ["pdfinfo", str(tmp_path / "report.pdf")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    count = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pages:"))
+    assert count <= 36, "a hundred claims, and what stands before them"
+
+
 def test_paper_needs_no_script_to_unfold_and_is_black_on_white(browser: Chrome, pages: Path) -> None:
     _screen(browser, 700, "print", prefers_color_scheme="dark")
     _open(browser, pages, "replayed")

@@ -80,7 +80,7 @@ async def test_topics_are_read_again_when_that_is_asked_for(stream: Stream, tmp_
     await cut_results(stream)
     code, said, _ = await ended([*verify, "--inputs"])
     assert code == 1
-    assert "not verified: 1 of 12 do not match\n" in said
+    assert "not verified: 1 of 12 does not match\n" in said
 
 
 def replay(directory: Path, *options: str) -> list[str]:
@@ -106,7 +106,7 @@ async def test_an_interrupted_replay_ends_with_the_bytes_of_one_that_was_not(
     assert names_in(parts) == [STATE]
     code, said, _ = await ended([*command, "--resume"])
     assert code == 1
-    assert said.startswith("differs: 1 results\n")
+    assert said.startswith("differs: 1 result\n")
     for name in OUTPUTS:
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
 

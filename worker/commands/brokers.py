@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 from cyclopts import Parameter
 
 from worker.commands.ending import unwinding
-from worker.commands.faults import FileError, exit_for, tell
+from worker.commands.faults import FileError, exit_for, tell_if_heard
 from worker.commands.writing import standard_output
 
 if TYPE_CHECKING:
@@ -38,12 +38,16 @@ Bootstrap = Annotated[
 
 def settings_or_exit(bootstrap: str | None) -> Settings:
     """The settings of the environment, with these brokers if any are given."""
-    from worker.settings import InvalidSettings, load_settings
+    from worker.settings import InvalidSettings, load_settings, variable
 
     try:
         return load_settings(**({} if bootstrap is None else {"bootstrap_servers": bootstrap}))
     except InvalidSettings as error:
-        exit_with(str(error), NOT_READ)
+        faults = str(error)
+        if bootstrap is not None:  # it is the option then that is at fault
+            name = variable("bootstrap_servers")
+            faults = faults.replace(f"{name}: ", f"--bootstrap ({name}): ")
+        exit_with(faults, NOT_READ)
 
 
 @contextmanager
@@ -80,5 +84,5 @@ def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, grants
 
 def exit_with(message: str, code: int) -> NoReturn:
     """Say one line on standard error and end the command."""
-    tell(f"mms-worker: {message}")
+    tell_if_heard(f"mms-worker: {message}")
     sys.exit(code)

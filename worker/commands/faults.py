@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import NoReturn
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR = "standard input", "standard output", "standard error"
 
@@ -33,6 +33,14 @@ def tell(text: str) -> None:
             print(text, file=sys.stderr)
 
 
+def tell_if_heard(text: str) -> None:
+    """Say one line on standard error; where it cannot be written, nothing else becomes of that."""
+    try:
+        tell(text)
+    except (FileError, BrokenPipeError):
+        _abandon(sys.stderr)
+
+
 def exit_for(error: FileError) -> NoReturn:
     """End the command with exit code 2 and the error on standard error."""
     try:
@@ -40,14 +48,17 @@ def exit_for(error: FileError) -> NoReturn:
             sys.stdout.flush()
     except OSError:
         abandon_standard_output()
-    with suppress(FileError):  # nobody is left to be told
-        tell(f"mms-worker: {error}")
+    tell_if_heard(f"mms-worker: {error}")
     sys.exit(2)
 
 
 def abandon_standard_output() -> None:
     """Drop what is still buffered for standard output: at exit it must neither fail again nor block."""
-    if sys.stdout is not None:
+    _abandon(sys.stdout)
+
+
+def _abandon(stream: TextIO | None) -> None:
+    if stream is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

@@ -15,10 +15,11 @@ from cyclopts.validators import Number
 from rich.markup import escape
 from rich.table import Table
 
-from worker.commands.brokers import NOT_READ, exit_with, telling
+from worker.commands.brokers import NOT_READ, exit_with
 from worker.commands.console import literal, screen
 from worker.commands.loading import USUAL_LIMITS, HistoryLimits
-from worker.commands.replay_options import FILE_PARTS, Several, require_pyarrow
+from worker.commands.replay_options import FILE_PARTS, Several, announce_phi, require_pyarrow
+from worker.commands.verdicts import judging, telling_verdict, told_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,7 @@ def impact(  # noqa: PLR0913  an option each
         int | None,
         Parameter(validator=Number(gte=1), help="How many at a time; by default one for each core."),
     ] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Go on with what was interrupted in --out.")] = False,
     with_phi: Annotated[
         bool,
         Parameter(negative="", help="Put members, procedures, dates and amounts in the report. IT IS PHI."),
@@ -90,43 +92,59 @@ def impact(  # noqa: PLR0913  an option each
     Exit code 0 whatever was found, 2 when events, policies or options do not allow to tell, 130 or 143 when
     it was interrupted.
     """
-    with telling(), ExitStack() as stack:
-        require_pyarrow()
+    with judging(), ExitStack() as stack:
+        with told_if_stopped("stopped before anything was decided"):
+            require_pyarrow()
 
-        from worker.commands.replaying import Order, carry_out_or_exit
-        from worker.replay.evidence import EvidenceError
-        from worker.replay.folder import found
-        from worker.replay.plan import Asked
-        from worker.replay.processes import usable_cores
+            from worker.commands.replaying import Order, before_or_exit, carry_out_or_exit
+            from worker.replay.plan import Asked
+            from worker.replay.processes import usable_cores
 
-        if new == NOTHING:
-            exit_with("give what to compare with: --policies, --codes or --payers", NOT_READ)
-        folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="mms-impact-")))
-        asked = Asked(
-            limits.limits, with_phi=with_phi, policies=new.policies, codes=new.codes, payers=new.payers
+            if new == NOTHING:
+                exit_with("give what to compare with: --policies, --codes or --payers", NOT_READ)
+            if resume and out is None:
+                exit_with("--resume needs --out: the folder of what was interrupted", NOT_READ)
+            folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="mms-impact-")))
+            before = before_or_exit(folder, resume=resume)
+            announce_phi(with_phi=with_phi and out is not None)
+            asked = Asked(
+                limits.limits,
+                with_phi=with_phi,
+                policies=new.policies,
+                codes=new.codes,
+                payers=new.payers,
+                shards=None if before is None else before.shards,
+            )
+            plan = _plan_or_exit(events, asked, now)
+        cores = processes or usable_cores()
+        done = carry_out_or_exit(
+            plan, Order(folder, before, tuple(sys.argv[1:]), cores, is_kept=out is not None)
         )
-        try:
-            found(folder, resume=False)
-            plan = _plan(events, asked, now)
-        except EvidenceError as error:
-            exit_with(str(error), NOT_READ)
-        order = Order(folder, None, tuple(sys.argv[1:]), processes or usable_cores())
-        done = carry_out_or_exit(plan, order)
-        _tell(screen(), done.summary, done.examples)
-        if out is not None:
-            screen().print(f"report    {escape(str(done.report))}", soft_wrap=True)
+        with telling_verdict():
+            _tell(screen(), done.summary, done.examples)
+            if out is not None:
+                screen().print(f"report    {escape(str(done.report))}", soft_wrap=True)
 
 
-def _plan(events: tuple[Path, ...], asked: Asked, now: InForce) -> Plan:
+def _plan_or_exit(events: tuple[Path, ...], asked: Asked, now: InForce) -> Plan:
+    from worker.commands.watching import reading_evidence
     from worker.replay.archives import FileSource
     from worker.replay.basis import basis_at
+    from worker.replay.evidence import EvidenceError
     from worker.replay.planning import planned_impact
 
-    base = basis_at(now.policies_dir, now.codes_dir, now.payers_file)
-    return asyncio.run(planned_impact(FileSource(events, (), FILE_PARTS), asked, base))
+    parts = len(asked.shards) if asked.shards else FILE_PARTS
+    try:
+        base = basis_at(now.policies_dir, now.codes_dir, now.payers_file)
+        with reading_evidence():
+            return asyncio.run(planned_impact(FileSource(events, (), parts), asked, base))
+    except EvidenceError as error:
+        exit_with(str(error), NOT_READ)
 
 
 def _tell(output: Output, summary: Summary, examples: Sequence[Example]) -> None:
+    from worker.commands.replaying import claims_in_words
+
     counts = summary.counts
     told = sum(number for flows in counts.outcome_flows.values() for number in flows.values())
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -136,8 +154,7 @@ def _tell(output: Output, summary: Summary, examples: Sequence[Example]) -> None
         ("events", counts.events_replayed),
         ("decisions compared", told),
         ("decisions that change", counts.results_differing),
-        ("claims decided otherwise", counts.claims_decided_otherwise),
-        ("claims with other reasons only", counts.claims_differing - counts.claims_decided_otherwise),
+        *claims_in_words(counts),
         *(
             (f"lines with another {_WORDS[change]}", number)
             for change, number in counts.lines_by_change.items()

@@ -15,7 +15,6 @@ from worker.commands.brokers import (
     answer_or_exit,
     exit_with,
     settings_or_exit,
-    telling,
 )
 from worker.commands.loading import USUAL_LIMITS, HistoryLimits
 from worker.commands.replay_options import (
@@ -25,8 +24,10 @@ from worker.commands.replay_options import (
     Deciding,
     Given,
     Into,
+    announce_phi,
     require_pyarrow,
 )
+from worker.commands.verdicts import judging, told_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,42 +61,50 @@ def replay(
     Exit code 0 when every published result was reproduced, 1 when something differs, 2 when the evidence or
     the options do not allow a verdict, 130 or 143 when it was interrupted.
     """
-    with telling():
-        require_pyarrow()
+    with judging():
+        with told_if_stopped("stopped before anything was decided"):
+            require_pyarrow()
 
-        from worker.commands.replaying import Order, before_or_exit, replay_or_exit
-        from worker.replay.plan import Asked
-        from worker.replay.processes import usable_cores
+            from worker.commands.replaying import Order, before_or_exit, replay_or_exit
+            from worker.replay.plan import Asked
+            from worker.replay.processes import usable_cores
 
-        before = before_or_exit(into.out, resume=into.resume)
-        asked = Asked(
-            limits=limits.limits,
-            with_phi=into.with_phi,
-            begin=given.begin,
-            end=given.end,
-            basis=deciding.basis,
-            policies=deciding.policies,
-            codes=deciding.codes,
-            payers=deciding.payers,
-            shards=None if before is None else before.shards,
-        )
-        plan = _plan_or_exit(given, asked)
+            before = before_or_exit(into.out, resume=into.resume)
+            announce_phi(with_phi=into.with_phi)
+            asked = Asked(
+                limits=limits.limits,
+                with_phi=into.with_phi,
+                begin=given.begin,
+                end=given.end,
+                basis=deciding.basis,
+                policies=deciding.policies,
+                codes=deciding.codes,
+                payers=deciding.payers,
+                shards=None if before is None else before.shards,
+            )
+            plan = _plan_or_exit(given, asked)
         processes = into.processes or usable_cores()
         replay_or_exit(plan, Order(into.out, before, tuple(sys.argv[1:]), processes, lines=into.progress))
 
 
 def _plan_or_exit(given: Given, asked: Asked) -> Plan:
     """What is to be done, or exit 2 with what is in its way."""
+    from worker.commands.watching import reading_evidence
+    from worker.replay.basis import refuse_absent
     from worker.replay.evidence import EvidenceError
     from worker.replay.planning import planned
     from worker.replay.topics import GRANTS
 
     try:
+        refuse_absent(asked.basis)  # where the package has all that is needed too: it was meant to be there
         if given.events:
             parts = len(asked.shards) if asked.shards else FILE_PARTS
-            return asyncio.run(planned(_files_or_exit(given, parts), asked))
+            files = _files_or_exit(given, parts)
+            with reading_evidence():
+                return asyncio.run(planned(files, asked))
         source = _topics_or_exit(given)
-        return answer_or_exit(planned(source, asked), source.settings, GRANTS)
+        with reading_evidence():
+            return answer_or_exit(planned(source, asked), source.settings, GRANTS)
     except EvidenceError as error:
         exit_with(str(error), NOT_READ)
 
@@ -149,27 +158,30 @@ def verify(
     Exit code 0 when all that was checked matches, 1 when something does not, is missing or was added, 2 when
     there is no manifest that can be read.
     """
-    with telling():
-        from worker.commands.verifying import verdict
-        from worker.replay.evidence import EvidenceError
-        from worker.replay.manifest import read_manifest
+    with judging():
+        with told_if_stopped("stopped before everything was checked"):
+            from worker.commands.verifying import verdict
+            from worker.replay.evidence import EvidenceError
+            from worker.replay.manifest import read_manifest
 
-        try:
-            manifest, sha256 = read_manifest(directory)
-            checks = _checks(directory, manifest, bootstrap, asked=inputs or bootstrap is not None)
-        except EvidenceError as error:
-            exit_with(str(error), NOT_READ)
+            try:
+                manifest, sha256 = read_manifest(directory)
+                checks = _checks(directory, manifest, bootstrap, asked=inputs or bootstrap is not None)
+            except EvidenceError as error:
+                exit_with(str(error), NOT_READ)
         sys.exit(verdict(checks, sha256))
 
 
 def _checks(directory: Path, manifest: Manifest, bootstrap: str | None, *, asked: bool) -> list[Check]:
     """Outputs first, then inputs as the manifest has them."""
-    from worker.replay.manifest import FileRead, PartitionRead
+    from worker.replay.manifest import SUMMARY, FileRead, PartitionRead
     from worker.replay.rereading import reread
     from worker.replay.topics import GRANTS
-    from worker.replay.verify import check_file, check_outputs, check_partition
+    from worker.replay.verify import Check, check_file, check_listed, check_outputs, check_partition
 
     checks = list(check_outputs(directory, manifest))
+    if Check("output", SUMMARY, "matches") in checks:  # else it is told, and proves nothing
+        checks += check_listed(directory, manifest)
     checks += [check_file(one, asked=asked) for one in manifest.inputs if isinstance(one, FileRead)]
     parts = [one for one in manifest.inputs if isinstance(one, PartitionRead)]
     again: Sequence[ChainState | str | None] = [None] * len(parts)

@@ -11,6 +11,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from worker.commands.brokers import NOT_READ, Bootstrap, exit_with
+from worker.commands.console import NOTICE
+from worker.commands.faults import tell_if_heard
 
 FILE_PARTS = 4
 """Shards that files are replayed in. Each reads all of them, so more take longer; fewer leave cores idle.
@@ -89,6 +91,12 @@ class Into:
 
 TOPICS = Given()
 RECORDED = Deciding()
+
+
+def announce_phi(*, with_phi: bool) -> None:
+    """Say on standard error what the outputs are going to hold, if it was asked for."""
+    if with_phi:
+        tell_if_heard(f"mms-worker: --with-phi: the outputs are {NOTICE}")
 
 
 def require_pyarrow() -> None:

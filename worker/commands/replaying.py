@@ -11,15 +11,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from worker.commands.brokers import NOT_READ, exit_with
-from worker.commands.console import Output
-from worker.commands.faults import tell
+from worker.commands.console import screen
+from worker.commands.faults import tell_if_heard
+from worker.commands.verdicts import telling_verdict
 from worker.commands.watching import watching
 from worker.replay.concluding import conclude
 from worker.replay.evidence import EvidenceError
 from worker.replay.folder import found, working_in
 from worker.replay.manifest import REPORT, Run
 from worker.replay.processes import ShardFailedError, StoppedError, replay_shard, replay_shards
-from worker.replay.summing import shown
+from worker.replay.report.phrases import some
+from worker.replay.summing import add_up, shown
 from worker.replay.working import STATE
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from worker.replay.differences import Example
     from worker.replay.folder import Begun
+    from worker.replay.outcome import Counts
     from worker.replay.plan import Plan
     from worker.replay.processes import Work
     from worker.replay.summary import Summary
@@ -49,6 +52,15 @@ class Order:
     processes: int
     lines: bool = False
     """Whether progress is told a line at a time where there is no terminal."""
+    is_kept: bool = True
+    """Whether the folder stays when the replay is stopped, to be gone on with."""
+
+    @property
+    def left(self) -> str:
+        """What there is to go on with after the replay was stopped."""
+        if not self.is_kept:
+            return "without --out nothing is put aside"
+        return f"what was done is put aside: {GO_ON}"
 
 
 def before_or_exit(out: Path, *, resume: bool) -> Begun | None:
@@ -74,7 +86,8 @@ def replay_or_exit(plan: Plan, order: Order, work: Work = replay_shard) -> NoRet
     Exit code 0 when nothing differs, 1 when something does, others as ``carry_out_or_exit``.
     """
     done = carry_out_or_exit(plan, order, work)
-    _tell(done)
+    with telling_verdict():
+        _tell(done)
     sys.exit(0 if done.summary.verdict == "reproduced" else DIFFERS)
 
 
@@ -89,12 +102,13 @@ def carry_out_or_exit(plan: Plan, order: Order, work: Work = replay_shard) -> Do
     except EvidenceError as error:
         exit_with(str(error), NOT_READ)
     except ShardFailedError as error:
-        exit_with(f"{error}; what was done is put aside: {GO_ON}", NOT_READ)
+        exit_with(f"{error}; {order.left}", NOT_READ)
     except StoppedError as stopped:
-        exit_with(f"stopped, and what was done is put aside: {GO_ON}", 128 + stopped.number)
+        exit_with(f"stopped, and {order.left}", 128 + stopped.number)
     except SystemExit:  # a signal, and it was not waited for what was being done
-        if (order.out / STATE).exists():
-            tell(f"mms-worker: stopped at once; what was put aside before is still there: {GO_ON}")
+        aside = f"; what was put aside before is still there: {GO_ON}"
+        is_there = order.is_kept and (order.out / STATE).exists()
+        tell_if_heard(f"mms-worker: stopped at once{aside if is_there else ''}")
         raise
 
 
@@ -113,11 +127,8 @@ def _now() -> str:
 
 def _tell(done: Done) -> None:
     summary, counts = done.summary, done.summary.counts
-    screen = Output(highlight=False)
-    if summary.verdict == "reproduced":
-        screen.print("[bold green]reproduced[/]: every published result")
-    else:
-        screen.print(f"[bold red]differs[/]: {counts.results_differing:,} results")
+    output = screen()
+    output.print(_verdict(summary), highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
@@ -125,12 +136,35 @@ def _tell(done: Done) -> None:
         ("events before the window", counts.events_warmed_up),
         ("events replayed", counts.events_replayed),
         ("events rejected", sum(counts.events_rejected.values())),
+        *([("events undecidable", counts.events_undecidable)] if counts.events_undecidable else []),
         ("results published", counts.results_published),
         ("results decided", counts.results_decided),
         ("reproduced", counts.reproduced),
         *((cause.replace("_", " "), number) for cause, number in sorted(counts.results_by_cause.items())),
+        *(claims_in_words(counts) if summary.kind == "what-if" else ()),
     ):
         table.add_row(name, f"{number:,}")
-    screen.print(table)
-    screen.print(f"report    {escape(str(done.report))}", soft_wrap=True)
-    screen.print(f"manifest  SHA-256 {done.manifest_sha256}", soft_wrap=True)
+    output.print(table)
+    output.print(f"report    {escape(str(done.report))}", highlight=False, soft_wrap=True)
+    output.print(f"manifest  SHA-256 {done.manifest_sha256}", highlight=False, soft_wrap=True)
+
+
+def claims_in_words(counts: Counts) -> tuple[tuple[str, int], ...]:
+    """How many claims differ, by whether more than their reasons does."""
+    return (
+        ("claims decided otherwise", counts.claims_decided_otherwise),
+        ("claims with other reasons only", counts.claims_differing - counts.claims_decided_otherwise),
+    )
+
+
+def _verdict(summary: Summary) -> str:
+    counts = summary.counts
+    if summary.verdict == "reproduced":
+        return "[bold green]reproduced[/]: every published result"
+    if summary.kind == "replay" and not counts.results_differing and not add_up(counts):
+        return (
+            f"[bold red]counts do not add up[/]: {counts.results_published:,} published, "
+            f"{counts.results_decided:,} decided and {counts.reproduced:,} reproduced, though none differs; "
+            "this is a fault of the program"
+        )
+    return f"[bold red]differs[/]: {some(counts.results_differing, 'result')}"

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.commands.faults import tell
+from worker.commands.faults import tell_if_heard
+from worker.replay.report.phrases import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,18 @@ def pace(reached: Reached, elapsed_s: float) -> Pace:
     if elapsed_s <= 0 or places <= 0:
         return Pace(share, None, None)
     return Pace(share, events / elapsed_s, left * elapsed_s / places)
+
+
+@contextmanager
+def reading_evidence() -> Iterator[None]:
+    """A line where standard error is a terminal, as long as events and results are read to plan a replay."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading events and results"):
+        yield
 
 
 @contextmanager
@@ -77,7 +90,7 @@ def _lines(begun: float) -> Watch:
         now = time.monotonic()
         if now - told >= LINE_EVERY_S:
             told = now
-            tell(f"replaying {in_words(reached, pace(reached, now - begun))}")
+            tell_if_heard(f"replaying {in_words(reached, pace(reached, now - begun))}")
 
     return show
 
@@ -87,4 +100,4 @@ def in_words(reached: Reached, now: Pace) -> str:
     words = [f"{int(now.share * 100)} %", f"{reached.events:,} events"]
     if now.events_per_s is not None and now.seconds_left is not None:
         words += [f"{now.events_per_s:,.0f} events/s", f"{timedelta(seconds=round(now.seconds_left))} left"]
-    return ", ".join([*words, f"{reached.differing:,} results differ"])
+    return ", ".join([*words, some(reached.differing, "result differs", "results differ")])

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from worker.replay.differences import Difference
+from worker.replay.whole import PRIVATE
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Difference)
@@ -36,7 +37,7 @@ class Rows:
 @contextmanager
 def writing_rows(path: Path, begin: int = 0) -> Iterator[Rows]:
     """Go on behind the first ``begin`` bytes; what a killed process wrote behind them is cut off."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
     try:
         os.ftruncate(descriptor, begin)
         yield Rows(descriptor)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from worker.replay.identity import identity_of, named_by
 from worker.replay.recorded import recorded
 from worker.replay.redeciding import Decisions
@@ -37,15 +39,26 @@ async def told_bases(evidence: Evidence, shard: Shard, digests: Sequence[str]) -
     return told
 
 
+class AtWork(Struct):
+    """Where the bases of a shard stand."""
+
+    basis: int = 0
+    """Number of the one that is at work."""
+    open: int = 0
+    """Events without results since the last with some, of which another basis would have given some."""
+    undecidable: int = 0
+    """Those of them that lie where the basis changed: a result of theirs may have been taken away."""
+
+
 class BasesAtWork:
     """Decides the events of a shard, each by its basis."""
 
     def __init__(
-        self, deciding: Sequence[Deciding], told: Mapping[Identity, int], histories: Histories, at: int
+        self, deciding: Sequence[Deciding], told: Mapping[Identity, int], histories: Histories, at: AtWork
     ) -> None:
         """``deciding``: one at least, in the order in which results name them, all of them on ``histories``.
 
-        ``told`` as ``told_bases`` gives it; ``at`` is the number of the one that is at work.
+        ``told`` as ``told_bases`` gives it.
         """
         self.histories = histories
         self.at = at
@@ -60,15 +73,15 @@ class BasesAtWork:
         whole = Decisions([], [])
         self._by_place.clear()
         for part in self._parts(records):
-            self._by_place.update(dict.fromkeys([record.offset for record in part], self.at))
-            decisions = self._deciding[self.at].decide(part, shard)
+            self._by_place.update(dict.fromkeys([record.offset for record in part], self.at.basis))
+            decisions = self._deciding[self.at.basis].decide(part, shard)
             whole.results.extend(decisions.results)
             whole.rejected.extend(decisions.rejected)
         return whole
 
     def standing(self, record: Record, claim_id: str) -> bytes | None:
         """What stands for a claim after one of the events decided last (``Deciding.standing``)."""
-        return self._deciding[self._by_place.get(record.offset, self.at)].standing(record, claim_id)
+        return self._deciding[self._by_place.get(record.offset, self.at.basis)].standing(record, claim_id)
 
     def _parts(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """The records in parts of one basis each; ``at`` is that of the part while it is decided."""
@@ -76,29 +89,32 @@ class BasesAtWork:
         for place, record in enumerate(records):
             identity = identity_of(record)
             told = 0 if identity is None else self._told.get(identity, 0)
-            if told >> self.at & 1:
+            if told >> self.at.basis & 1:
+                self.at.open = 0
                 continue
             if begin < place:
                 yield records[begin:place]
             begin = place
-            # Of an event without results its member's history has to be as the one before has left it.
-            self.at = self._next(told) if told else self._silent(record)
-            if not told:
+            if told:
+                self._change(told)
+            else:  # its member's history has to be as the event before has left it
+                self._choose(record)
                 yield records[place : place + 1]
                 begin = place + 1
         if begin < len(records):
             yield records[begin:]
 
-    def _next(self, told: int) -> int:
-        """The first of those that are told behind the one at work, else the first of all."""
+    def _change(self, told: int) -> None:
+        """Go on with the first of those that are told behind the one at work, else with the first of all."""
+        at = self.at
         named = [number for number in range(len(self._deciding)) if told >> number & 1]
-        return next((number for number in named if number > self.at), named[0])
+        at.basis = next((number for number in named if number > at.basis), named[0])
+        at.undecidable, at.open = at.undecidable + at.open, 0
 
-    def _silent(self, record: Record) -> int:
-        """The one by which an event brings about nothing: that at work if it can be, or if none can."""
-        others = [number for number in range(len(self._deciding)) if number != self.at]
-        order = sorted(others, key=lambda number: (number < self.at, number))
-        return next(
-            (number for number in (self.at, *order) if not self._deciding[number].would_publish(record)),
-            self.at,
-        )
+    def _choose(self, record: Record) -> None:
+        """Go on with one by which an event brings about nothing: with that at work if it can be."""
+        at = self.at
+        giving = [one.would_publish(record) for one in self._deciding]
+        order = sorted(range(len(giving)), key=lambda number: (number < at.basis, number))
+        at.basis = next((number for number in order if not giving[number]), at.basis)
+        at.open += any(giving) and not giving[at.basis]

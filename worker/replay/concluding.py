@@ -10,9 +10,10 @@ from worker.replay import manifest, summing
 from worker.replay.archives import FileFacts
 from worker.replay.aside import reading_rows
 from worker.replay.evidence import EvidenceError
+from worker.replay.reference_files import reference_files
 from worker.replay.report import report
 from worker.replay.tables import write_tables
-from worker.replay.whole import write_whole
+from worker.replay.whole import PRIVATE, SHARED, write_whole
 from worker.replay.working import ShardFiles
 
 if TYPE_CHECKING:
@@ -38,12 +39,15 @@ def conclude(
     for one in plan.inputs:
         if isinstance(one, FileFacts):
             _refuse_changed(one)
+    references = reference_files(plan)
     summary = summing.summed(plan, outcomes)
+    mode = PRIVATE if plan.with_phi else SHARED
     rows = chain.from_iterable(reading_rows(ShardFiles(directory, one.number).rows) for one in plan.shards)
     write_tables(rows, directory / manifest.CSV, directory / manifest.PARQUET, with_phi=plan.with_phi)
-    write_whole(directory / manifest.SUMMARY, summing.encoded(summary))
-    write_whole(directory / manifest.REPORT, report(summary, summing.shown(outcomes)).encode())
-    return summary, manifest.write_manifest(directory, plan, summary, runs, now())
+    write_whole(directory / manifest.SUMMARY, summing.encoded(summary), mode)
+    write_whole(directory / manifest.REPORT, report(summary, summing.shown(outcomes)).encode(), mode)
+    read = [*manifest.evidence_read(plan, summary), *references]
+    return summary, manifest.write_manifest(directory, summary, read, runs, now())
 
 
 def _refuse_changed(file: FileFacts) -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from worker.replay.evidence import EvidenceError, Shard
 from worker.replay.manifest import MANIFEST, Run
 from worker.replay.plan import Plan, fingerprint
-from worker.replay.whole import write_whole
+from worker.replay.whole import PRIVATE, write_whole
 from worker.replay.working import STATE
 
 BEGUN = "begun.json"
@@ -81,7 +81,10 @@ def working_in(directory: Path, plan: Plan, before: Begun | None, run: Run) -> I
     begun = Begun(same, plan.shards, (run,)) if before is None else replace(before, runs=(*before.runs, run))
     state = directory / STATE
     try:
-        state.mkdir(0o700, parents=True, exist_ok=True)  # histories of members are put aside here
+        directory.mkdir(parents=True, exist_ok=True)
+        if plan.with_phi:
+            directory.chmod(0o700)
+        state.mkdir(0o700, exist_ok=True)  # histories of members are put aside here
         with _alone(state):
             write_whole(state / BEGUN, msgspec.json.encode(begun))
             yield begun.runs
@@ -93,7 +96,7 @@ def working_in(directory: Path, plan: Plan, before: Begun | None, run: Run) -> I
 @contextmanager
 def _alone(state: Path) -> Iterator[None]:
     """Hold the folder's lock, which goes with this process however it ends."""
-    descriptor = os.open(state / "lock", os.O_WRONLY | os.O_CREAT, 0o666)
+    descriptor = os.open(state / "lock", os.O_WRONLY | os.O_CREAT, PRIVATE)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

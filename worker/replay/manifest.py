@@ -13,7 +13,7 @@ from worker import __version__
 from worker.replay.archives import FileFacts
 from worker.replay.evidence import EvidenceError
 from worker.replay.summary import BasisSummary
-from worker.replay.whole import write_whole
+from worker.replay.whole import PRIVATE, SHARED, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,9 +31,9 @@ OUTPUTS = (CSV, PARQUET, REPORT, SUMMARY)
 
 
 class FileRead(Struct, frozen=True, tag="file", tag_field="kind"):
-    """A file that was read."""
+    """A file that was read: evidence, or one of those that it was decided by."""
 
-    role: Literal["events", "results"]
+    role: Literal["events", "results", "policies", "codes", "payers"]
     name: str
     """As it was given."""
     bytes: int
@@ -90,8 +90,10 @@ class Manifest(Struct, frozen=True):
     outputs: tuple[Written, ...]
 
 
-def write_manifest(directory: Path, plan: Plan, summary: Summary, runs: Sequence[Run], finished: str) -> str:
-    """Write the manifest of what is in the folder; returns its own SHA-256."""
+def write_manifest(
+    directory: Path, summary: Summary, read: Iterable[Read], runs: Sequence[Run], finished: str
+) -> str:
+    """Write the manifest of what was read and of what is in the folder; returns its own SHA-256."""
     manifest = Manifest(
         version=1,
         tool=f"mms-adjudication-worker {__version__}",
@@ -100,11 +102,11 @@ def write_manifest(directory: Path, plan: Plan, summary: Summary, runs: Sequence
         finished=finished,
         recorded=summary.recorded,
         compared=summary.compared,
-        inputs=tuple(_read(plan, summary)),
+        inputs=tuple(read),
         outputs=tuple(_written(directory / name) for name in OUTPUTS),
     )
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    write_whole(directory / MANIFEST, data)
+    write_whole(directory / MANIFEST, data, PRIVATE if summary.with_phi else SHARED)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -131,7 +133,8 @@ def sha256_of(file: Path) -> tuple[int, str]:
         return stream.tell(), digest
 
 
-def _read(plan: Plan, summary: Summary) -> Iterable[Read]:
+def evidence_read(plan: Plan, summary: Summary) -> Iterable[Read]:
+    """The files and partitions of events and results, as a manifest lists them."""
     for one in plan.inputs:
         if isinstance(one, FileFacts):
             yield FileRead(one.role, one.name, one.bytes, one.sha256)

@@ -44,6 +44,9 @@ class Counts(Struct):
     events_replayed: int = 0
     events_rejected: dict[str, int] = field(default_factory=dict)
     """Events of the window that are dead letters, by reason."""
+    events_undecidable: int = 0
+    """Events without results where the recorded basis changed, of which one of the two would have given some:
+    if a result of theirs was taken away, that cannot be told."""
     results_published: int = 0
     """Published results that belong to the window."""
     results_decided: int = 0

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from worker.replay.aside import writing_rows
-from worker.replay.bases_at_work import BasesAtWork, told_bases
+from worker.replay.bases_at_work import AtWork, BasesAtWork, told_bases
 from worker.replay.batches import in_batches
 from worker.replay.chain import Chain, ChainState
 from worker.replay.evidence import EvidenceError
@@ -62,8 +62,7 @@ class Checkpoint(Struct):
     """By member: of the recorded basis, then of the others."""
     rows: int = 0
     """Bytes of the rows' file."""
-    basis: int = 0
-    """Number of the recorded basis that is at work."""
+    bases: AtWork = field(default_factory=AtWork)
     have_met: bool = False
 
 
@@ -135,7 +134,7 @@ class _Replay:
         digests = plan.named[plan.shards.index(shard)]
         bases = {basis.digest: basis for basis in plan.recorded}
         deciding = [Deciding(bases[one].load(), settings, limits, histories[0]) for one in digests]
-        self._own = BasesAtWork(deciding, told, histories[0], at.basis)
+        self._own = BasesAtWork(deciding, told, histories[0], at.bases)
         self._turning: Turning | None = None
         if plan.other is not None:
             codes = plan.other.policies_digest == plan.recorded[0].policies_digest
@@ -195,6 +194,7 @@ class _Replay:
                 self._rows.write(self._results.tell_missing(expected, records, self._own.histories))
             async for leftover in leftovers(self._evidence, shard, self._waiting):
                 self._rows.write(self._results.tell_leftover(leftover, self._own.histories))
+        tellings.counts.events_undecidable = self._at.bases.undecidable
         self._rows.end()
         return ShardOutcome(
             shard,
@@ -215,5 +215,5 @@ class _Replay:
         at.events, at.results = self._chain.state, self._results_chain.state
         at.waiting = self._waiting.save()
         at.rows = self._rows.end()
-        at.basis, at.have_met = self._own.at, self._matcher.have_met
+        at.have_met = self._matcher.have_met
         return at

@@ -14,6 +14,7 @@ from worker.replay.archives import FileFacts
 from worker.replay.evidence import Span
 from worker.replay.outcome import SHOWN_CLAIMS, Counts
 from worker.replay.summary import SourceSummary, Summary, Window
+from worker.replay.withholding import withheld
 
 if TYPE_CHECKING:
     from worker.replay.differences import Example
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 def summed(plan: Plan, outcomes: Sequence[ShardOutcome]) -> Summary:
     """The whole of ``summary.json``."""
-    counts = Counts()
+    counts, by_partition = Counts(), {str(one.shard.number): one.counts for one in outcomes}
     for outcome in outcomes:
         counts.add(outcome.counts)
+    if not plan.with_phi:
+        counts, by_partition = withheld(counts, by_partition)
     return Summary(
         kind=plan.kind,
         verdict=_verdict(plan, counts),
@@ -45,7 +48,7 @@ def summed(plan: Plan, outcomes: Sequence[ShardOutcome]) -> Summary:
         shards=plan.shards,
         sources=tuple(_sources(plan.inputs, outcomes)),
         counts=counts,
-        by_partition={str(outcome.shard.number): outcome.counts for outcome in outcomes},
+        by_partition=by_partition,
     )
 
 
@@ -61,11 +64,14 @@ def shown(outcomes: Iterable[ShardOutcome]) -> tuple[Example, ...]:
 
 def _verdict(plan: Plan, counts: Counts) -> Literal["reproduced", "differs"]:
     """Reproduced only if nothing differs, and if that is not because something was left out."""
-    if counts.results_differing:
-        return "differs"
-    if plan.kind == "replay" and not counts.reproduced == counts.results_published == counts.results_decided:
+    if counts.results_differing or (plan.kind == "replay" and not add_up(counts)):
         return "differs"
     return "reproduced"
+
+
+def add_up(counts: Counts) -> bool:
+    """Whether as many results were published and decided as reproduced: if none differs, it is so."""
+    return counts.reproduced == counts.results_published == counts.results_decided
 
 
 def _sources(
@@ -82,7 +88,8 @@ def _sources(
 def _partition(role: Literal["events", "results"], topic: str, outcome: ShardOutcome) -> SourceSummary:
     shard = outcome.shard
     replayed = Span(shard.events.begin, min(shard.events.end, shard.window.end))
-    span = replayed if role == "events" else shard.results
+    looked_at = Span(shard.results.begin, outcome.results_end)
+    span = replayed if role == "events" else looked_at
     records = outcome.events_read if role == "events" else outcome.results_read
     sha256 = outcome.events_sha256 if role == "events" else outcome.results_sha256
     return SourceSummary(role, topic, shard.number, span.begin, span.end, records, sha256)

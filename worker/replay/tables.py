@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from worker.replay.differences import PHI_COLUMNS, Difference
-from worker.replay.whole import writing_whole
+from worker.replay.whole import PRIVATE, SHARED, writing_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,8 @@ def write_tables(rows: Iterable[Difference], csv: Path, parquet_file: Path, *, w
     names = columns(with_phi=with_phi)
     schema = pa.schema([pa.field(name, _TYPES.get(name, _WORD)) for name in names])
     take = attrgetter(*names)
-    with writing_whole(csv) as text, writing_whole(parquet_file) as table:
+    mode = PRIVATE if with_phi else SHARED
+    with writing_whole(csv, mode) as text, writing_whole(parquet_file, mode) as table:
         text.write((",".join(names) + "\r\n").encode())
         with parquet.ParquetWriter(table, schema, compression="zstd") as writer:
             for some in _in_groups(rows):

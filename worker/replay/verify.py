@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from worker.replay.manifest import MANIFEST, OUTPUTS, FileRead, PartitionRead, sha256_of
+import msgspec
+
+from worker.replay.basis import PACKAGE
+from worker.replay.manifest import MANIFEST, OUTPUTS, SUMMARY, FileRead, sha256_of
+from worker.replay.summary import SourceSummary, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.replay.chain import ChainState
-    from worker.replay.manifest import Manifest
+    from worker.replay.manifest import Manifest, PartitionRead, Read
 
 State: TypeAlias = Literal["matches", "differs", "missing", "added", "not listed", "not checked"]
 """What came of a check:
@@ -19,15 +23,18 @@ State: TypeAlias = Literal["matches", "differs", "missing", "added", "not listed
 - ``differs``: there are other bytes, or other records, than the replay has read or written.
 - ``missing``: it is not there, or cannot be read.
 - ``added``: no output of the replay.
-- ``not listed``: an output that every replay has, and that the manifest does not name.
+- ``not listed``: the manifest does not name it: an output that every replay has, or what the summary says was
+  read.
 """
+Role: TypeAlias = Literal["output", "events", "results", "policies", "codes", "payers"]
+EVIDENCE = frozenset({"events", "results"})
 BAD: frozenset[State] = frozenset({"differs", "missing", "added", "not listed"})
 
 
 class Check(NamedTuple):
     """One thing that was checked, or was not."""
 
-    role: Literal["output", "events", "results"]
+    role: Role
     name: str
     state: State
     why: str = ""
@@ -47,6 +54,38 @@ def check_outputs(directory: Path, manifest: Manifest) -> Iterator[Check]:
             yield Check("output", one.name, "added")
 
 
+def check_listed(directory: Path, manifest: Manifest) -> Iterator[Check]:
+    """Inputs that the summary tells of and the manifest does not: nothing where they agree."""
+    try:
+        summary = msgspec.json.decode((directory / SUMMARY).read_bytes(), type=Summary)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        yield Check("output", SUMMARY, "differs", "it does not tell what was read")
+        return
+    listed = {_identity(one) for one in manifest.inputs}
+    for source in summary.sources:
+        if _identity(source) not in listed:
+            why = f"{SUMMARY} says that it was read, SHA-256 {source.sha256}"
+            yield Check(source.role, _place(source.name, source.partition), "not listed", why)
+    if all(one.role in EVIDENCE for one in manifest.inputs):
+        bases = [*summary.recorded, *([] if summary.compared is None else [summary.compared])]
+        for where in dict.fromkeys(basis.where for basis in bases if basis.where != PACKAGE):
+            yield Check("policies", where, "not listed", f"{SUMMARY} says that it was decided by")
+
+
+def _identity(read: Read | SourceSummary) -> tuple[str | int, ...]:
+    if isinstance(read, FileRead):
+        return read.role, read.name, read.sha256
+    if isinstance(read, SourceSummary):
+        if read.partition is None:
+            return read.role, read.name, read.sha256
+        return read.role, _place(read.name, read.partition), read.begin, read.end, read.records, read.sha256
+    return read.role, _place(read.topic, read.partition), read.begin, read.end, read.records, read.sha256
+
+
+def _place(name: str, partition: int | None) -> str:
+    return name if partition is None else f"{name}/{partition}"
+
+
 def check_file(read: FileRead, *, asked: bool) -> Check:
     """A file that was read, as far as it is there; when it was ``asked`` for, it has to be."""
     check = _file(read.role, read.name, Path(read.name), read.bytes, read.sha256)
@@ -57,7 +96,7 @@ def check_file(read: FileRead, *, asked: bool) -> Check:
 
 def check_partition(read: PartitionRead, again: ChainState | str | None) -> Check:
     """A part of a topic, read ``again``; in words where that failed, None where nobody asked for it."""
-    name = f"{read.topic}/{read.partition} {read.begin} to {read.end}"
+    name = f"{_place(read.topic, read.partition)} {read.begin} to {read.end}"
     if again is None:
         return Check(read.role, name, "not checked", "read it again with --inputs")
     if isinstance(again, str):
@@ -67,9 +106,7 @@ def check_partition(read: PartitionRead, again: ChainState | str | None) -> Chec
     return Check(read.role, name, "matches" if again.digest == read.sha256 else "differs")
 
 
-def _file(
-    role: Literal["output", "events", "results"], name: str, file: Path, size: int, sha256: str
-) -> Check:
+def _file(role: Role, name: str, file: Path, size: int, sha256: str) -> Check:
     try:
         found, digest = sha256_of(file)
     except OSError as error:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from worker.replay.outcome import Amount
+from worker.replay.outcome import Amount, Counts
 from worker.replay.report.flow import listed
-from worker.replay.report.markup import NOTHING, Markup
-from worker.replay.report.phrases import DECISIONS, MINUS, dollars, number, phrases
+from worker.replay.report.markup import NOTHING, Markup, tag
+from worker.replay.report.phrases import (
+    DECISIONS,
+    MINUS,
+    WITHHELD,
+    WITHHELD_WHY,
+    charge,
+    dollars,
+    number,
+    phrases,
+)
 from worker.replay.report.tables import Column, numbers, section, table
 from worker.replay.summary import Summary
 
@@ -29,9 +38,20 @@ def amounts(summary: Summary) -> Markup:
             "Lines", f"Units, {words.before.lower()}", f"Units, {words.after.lower()}", "Change", "Billed"
         ),
     )
-    rows.append(("All lines that differ", "", *_cells(whole)))
+    rows.append(("All lines that differ", "", *_cells(whole)[:-1], billed(summary.counts)))
     caption = f"Units allowed on lines that differ, and what was billed for them (not paid){words.among}"
-    return section("amounts", "Units and charges affected", table("amounts-table", caption, columns, rows))
+    shown = table("amounts-table", caption, columns, rows)
+    why = tag("p", f"Without patients' data {WITHHELD_WHY}.") if whole.charge_cents is None else NOTHING
+    return section("amounts", "Units and charges affected", shown, why)
+
+
+def billed(counts: Counts) -> str:
+    """The sum of all charges that are shown: no other can be told without telling those that are not."""
+    shown = [one.charge_cents for to in counts.amounts.values() for one in to.values()]
+    told = [cents for cents in shown if cents is not None]
+    if len(told) == len(shown):
+        return dollars(sum(told))
+    return f"{dollars(sum(told))} and more" if told else WITHHELD
 
 
 def _name(decision: str) -> str:
@@ -46,5 +66,5 @@ def _cells(amount: Amount) -> tuple[str, ...]:
         number(amount.units_before),
         number(amount.units_after),
         signed,
-        dollars(amount.charge_cents),
+        charge(amount.charge_cents),
     )

@@ -9,7 +9,7 @@ from worker.replay.outcome import Counts
 from worker.replay.report.calendar import periods
 from worker.replay.report.columns import Chart, Series, columns
 from worker.replay.report.markup import NOTHING, Markup, joined, tag
-from worker.replay.report.phrases import CAUSES, cause_in_words, number, share
+from worker.replay.report.phrases import CAUSES, cause_in_words, number, share, some
 from worker.replay.report.tables import Column, numbers, section, table
 from worker.replay.summary import Summary
 
@@ -27,7 +27,18 @@ def causes(summary: Summary) -> Markup:
         _by_cause(summary),
         periods(summary.counts.causes_by_day),
     )
-    return section("causes", "Why they differ", _causes(summary), columns(over), _carcs(summary.counts))
+    drawn = columns(over)
+    late = _timeless(summary.counts) if drawn else NOTHING
+    return section("causes", "Why they differ", _causes(summary), drawn, late, _carcs(summary.counts))
+
+
+def _timeless(counts: Counts) -> Markup:
+    """How many of the results are in no column of the picture."""
+    timed = sum(count for of_day in counts.causes_by_day.values() for count in of_day.values())
+    if not (left := counts.results_differing - timed):
+        return NOTHING
+    have = some(left, "result that differs has", "results that differ have")
+    return tag("p", f"Over time, {have} no place: no time is known of what brought them about.")
 
 
 def _causes(summary: Summary) -> Markup:

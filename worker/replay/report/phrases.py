@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from worker.replay.outcome import NONE
 from worker.replay.summary import Summary
+from worker.replay.withholding import FEWEST
 
 
 class Phrases(Struct, frozen=True):
@@ -51,6 +52,9 @@ PHRASES: Final = {
 DASH: Final = "\N{EN DASH}"
 """Stands where there is nothing, and between the ends of a range."""
 MINUS: Final = "\N{MINUS SIGN}"
+WITHHELD: Final = "withheld"
+WITHHELD_WHY: Final = f"charges of fewer than {FEWEST} lines, or where fewer claims differ, are withheld"
+"""So that no claim's charges can be told from a sum."""
 
 ON_REQUEST: Final = ("policy", "code_set")
 """Causes that come from deciding by something else, where that was asked for."""
@@ -166,6 +170,11 @@ def some(count: int, one: str, many: str = "") -> str:
 def dollars(cents: int) -> str:
     """An amount of whole cents."""
     return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def charge(cents: int | None) -> str:
+    """Charges that were billed, or that they are not told."""
+    return WITHHELD if cents is None else dollars(cents)
 
 
 def share(part: int, whole: int) -> str:

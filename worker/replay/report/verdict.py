@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from worker.replay.outcome import Counts
+from worker.replay.report.amounts import billed
 from worker.replay.report.answers import Answer, answers, changed, compared, headline
 from worker.replay.report.markup import NOTHING, Markup, joined, tag
 from worker.replay.report.phrases import (
     CAUSES,
     DASH,
+    WITHHELD,
     cause_in_words,
-    dollars,
     number,
     phrases,
     share,
@@ -88,8 +89,9 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
 
 
 def _lines(counts: Counts) -> tuple[str, str]:
-    cents = sum(one.charge_cents for to in counts.amounts.values() for one in to.values())
-    return number(sum(counts.lines_by_cause.values())), f"billed at {dollars(cents)}"
+    charges = billed(counts)
+    note = f"charges {WITHHELD}" if charges == WITHHELD else f"billed at {charges}"
+    return number(sum(counts.lines_by_cause.values())), note
 
 
 def proven(summary: Summary) -> Markup:
