@@ -39,7 +39,7 @@ from tests.stream.streamkit import Stream, Worker
 from worker.devkit.generator import histories
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.local import STOP_SECONDS
-from worker.replay.summary import Summary
+from worker.replay.output.summary import Summary
 
 COPIES = 10
 NAMES = f"-h{SEED}-".encode()

@@ -14,15 +14,15 @@ from tests.stream.oracle import reference
 from worker.adjudication import Limits, Rejected, adjudicate, decode, encode
 from worker.adjudication.reference import Reference
 from worker.devkit.generator import histories
-from worker.replay.archives import FileSource
-from worker.replay.aside import reading_rows
-from worker.replay.differences import Difference
-from worker.replay.outcome import Counts, ShardOutcome
-from worker.replay.plan import Asked, Plan
-from worker.replay.planning import planned
-from worker.replay.shard import replay_shard
-from worker.replay.window import Bounds
-from worker.replay.working import STATE, Interrupted, ShardFiles
+from worker.replay.planning.plan import Asked, Plan
+from worker.replay.planning.planned import planned
+from worker.replay.reading.archives import FileSource
+from worker.replay.reading.window import Bounds
+from worker.replay.running.aside import reading_rows
+from worker.replay.running.shard import replay_shard
+from worker.replay.running.working import STATE, Interrupted, ShardFiles
+from worker.replay.telling.differences import Difference
+from worker.replay.telling.outcome import Counts, ShardOutcome
 
 
 class Case(NamedTuple):

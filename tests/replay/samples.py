@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from worker.replay.differences import Cause, Example, ShownFinding, ShownLine, ShownResult
-from worker.replay.evidence import Shard, Span
-from worker.replay.outcome import NONE, Amount, Counts
-from worker.replay.summary import BasisSummary, SourceSummary, Summary, Window
+from worker.replay.output.summary import BasisSummary, SourceSummary, Summary, Window
+from worker.replay.reading.evidence import Shard, Span
+from worker.replay.telling.differences import Cause, Example, ShownFinding, ShownLine, ShownResult
+from worker.replay.telling.outcome import NONE, Amount, Counts
 
 FIRST_DAY = date(2026, 1, 5)
 POLICIES = "mms-coding=1 mms-medical-policy=1 ncci=1"

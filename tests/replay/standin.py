@@ -19,23 +19,23 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from msgspec import Struct, field
 
 from worker.adjudication import Limits
-from worker.replay.archived import Line
-from worker.replay.aside import writing_rows
-from worker.replay.chain import Chain, ChainState
-from worker.replay.differences import Difference
-from worker.replay.evidence import EvidenceError, Shard, Span
-from worker.replay.outcome import Counts, ShardOutcome
-from worker.replay.plan import Plan, TopicRead
-from worker.replay.whole import write_whole
-from worker.replay.working import Interrupted
+from worker.replay.planning.plan import Plan, TopicRead
+from worker.replay.reading.archived import Line
+from worker.replay.reading.chain import Chain, ChainState
+from worker.replay.reading.evidence import EvidenceError, Shard, Span
+from worker.replay.running.aside import writing_rows
+from worker.replay.running.whole import write_whole
+from worker.replay.running.working import Interrupted
+from worker.replay.telling.differences import Difference
+from worker.replay.telling.outcome import Counts, ShardOutcome
 from worker.settings import Settings
 from worker.stream.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from worker.replay.evidence import Evidence
-    from worker.replay.working import Heard, ShardFiles
+    from worker.replay.reading.evidence import Evidence
+    from worker.replay.running.working import Heard, ShardFiles
 
 STEP = 10
 EVERY = 7

@@ -16,10 +16,10 @@ import pytest
 
 from worker.adjudication.decode import MAX_VALUE_BYTES, Rejected, decode
 from worker.devkit.generator import events
-from worker.replay import lines as reading
-from worker.replay.archives import LONGEST_RESULT_BYTES, FileSource
-from worker.replay.evidence import EvidenceError, Record, Shard, Span
-from worker.replay.window import Bounds, bounds
+from worker.replay.reading import lines as reading
+from worker.replay.reading.archives import LONGEST_RESULT_BYTES, FileSource
+from worker.replay.reading.evidence import EvidenceError, Record, Shard, Span
+from worker.replay.reading.window import Bounds, bounds
 from worker.stream.deciding import partition_of
 
 EVENTS = [orjson.dumps(event) for event in events(40, 3)]

@@ -15,8 +15,8 @@ from tests.replay.test_replay_what_if import moved_policies
 from worker.adjudication import Adjudicated, Limits, Rejected, adjudicate, decode
 from worker.adjudication.reference import Reference
 from worker.reference import load_reference
-from worker.replay.evidence import EvidenceError
-from worker.replay.plan import Asked
+from worker.replay.planning.plan import Asked
+from worker.replay.reading.evidence import EvidenceError
 
 EVENTS = 300
 SWITCH = 150

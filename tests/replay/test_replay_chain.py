@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.replay.archived import Line
-from worker.replay.chain import Chain, ChainState
+from worker.replay.reading.archived import Line
+from worker.replay.reading.chain import Chain, ChainState
 from worker.stream.records import ESCAPED, RawName
 
 

@@ -12,13 +12,13 @@ from tests.replay.replaykit import Case, Listening, Replayed, carried_out, made_
 from tests.replay.test_replay_findings import tampered_at
 from tests.replay.test_replay_what_if import moved_policies
 from worker.adjudication import Limits
-from worker.replay import shard
-from worker.replay.archives import FileSource
-from worker.replay.evidence import EvidenceError
-from worker.replay.plan import Asked, Plan
-from worker.replay.planning import planned
-from worker.replay.shard import replay_shard
-from worker.replay.working import STATE, Interrupted, ShardFiles
+from worker.replay.planning.plan import Asked, Plan
+from worker.replay.planning.planned import planned
+from worker.replay.reading.archives import FileSource
+from worker.replay.reading.evidence import EvidenceError
+from worker.replay.running import shard
+from worker.replay.running.shard import replay_shard
+from worker.replay.running.working import STATE, Interrupted, ShardFiles
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from worker.adjudication.reference import digest_of
 from worker.adjudication.result import Cause, result_id_of
 from worker.codes import catalog as codes
 from worker.policies import catalog as policies
-from worker.replay.plan import Asked
-from worker.replay.window import Bounds, Moment
+from worker.replay.planning.plan import Asked
+from worker.replay.reading.window import Bounds, Moment
 
 AT = 30
 """A result in the middle: of a claim with lines, which is decided again later."""

@@ -13,8 +13,8 @@ import pytest
 from tests.replay.replaykit import made_up, write
 from tests.replay.test_replay_interrupting import wait_for
 from tests.replay.test_replay_what_if import moved_policies
-from worker.replay.manifest import MANIFEST, OUTPUTS
-from worker.replay.working import STATE
+from worker.replay.output.manifest import MANIFEST, OUTPUTS
+from worker.replay.running.working import STATE
 
 PATIENCE_S = 120.0
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.commands.replaying import GO_ON
-from worker.replay.manifest import CSV, MANIFEST, OUTPUTS
-from worker.replay.working import STATE
+from worker.replay.output.manifest import CSV, MANIFEST, OUTPUTS
+from worker.replay.running.working import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from tests.replay.replaykit import made_up, write
 from tests.replay.test_replay_what_if import moved_policies
 from worker.codes.releases import PACKAGE_DATA
 from worker.policies.catalog import PACKAGE_POLICIES, PAYERS
-from worker.replay.manifest import CSV, MANIFEST, OUTPUTS, REPORT, SUMMARY
+from worker.replay.output.manifest import CSV, MANIFEST, OUTPUTS, REPORT, SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

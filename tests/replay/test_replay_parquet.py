@@ -13,8 +13,8 @@ import pytest
 from pyarrow import parquet
 
 from worker.devkit.generator import events
-from worker.replay.archives import FileSource
-from worker.replay.evidence import EvidenceError, Record, Span
+from worker.replay.reading.archives import FileSource
+from worker.replay.reading.evidence import EvidenceError, Record, Span
 from worker.stream.records import RawName
 
 EVENTS = [orjson.dumps(event) for event in events(1200, 3)]

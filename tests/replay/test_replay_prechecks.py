@@ -15,8 +15,8 @@ from worker.adjudication.reference import Reference, digest_of
 from worker.codes import catalog as codes
 from worker.policies import catalog as policies
 from worker.reference import load_reference
-from worker.replay.evidence import EvidenceError
-from worker.replay.plan import Asked
+from worker.replay.planning.plan import Asked
+from worker.replay.reading.evidence import EvidenceError
 
 
 @pytest.fixture(scope="module")

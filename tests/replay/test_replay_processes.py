@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.replay.standin import MEMBER, Walk, planned, walk
-from worker.replay.aside import reading_rows
-from worker.replay.outcome import ShardOutcome
-from worker.replay.plan import fingerprint
-from worker.replay.processes import ShardFailedError, replay_shards, usable_cores
-from worker.replay.working import ShardFiles
+from worker.replay.planning.plan import fingerprint
+from worker.replay.running.aside import reading_rows
+from worker.replay.running.processes import ShardFailedError, replay_shards, usable_cores
+from worker.replay.running.working import ShardFiles
+from worker.replay.telling.outcome import ShardOutcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.replay.standin import Fault
-    from worker.replay.progress import Reached
+    from worker.replay.running.progress import Reached
 
 PLACES = (40, 100, 0)
 

@@ -7,8 +7,8 @@ import multiprocessing
 import pytest
 
 from worker.commands.watching import Pace, in_words, pace
-from worker.replay.evidence import Shard, Span
-from worker.replay.progress import Progress, Reached
+from worker.replay.reading.evidence import Shard, Span
+from worker.replay.running.progress import Progress, Reached
 
 
 def shard(number: int, begin: int, end: int) -> Shard:

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from tests.replay import samples
-from worker.replay.report import report
-from worker.replay.report.phrases import DASH, MINUS
-from worker.replay.summary import Summary
+from worker.replay.output.report import report
+from worker.replay.output.report.phrases import DASH, MINUS
+from worker.replay.output.summary import Summary
 
 VOID = {"meta", "input"}
 HOSTILE = (

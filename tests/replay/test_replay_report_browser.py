@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.conftest import IN_CI
 from tests.replay import samples
-from worker.replay.report import report
+from worker.replay.output.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

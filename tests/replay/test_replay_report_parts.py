@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from worker.replay.report.calendar import periods
-from worker.replay.report.lines import numbered
-from worker.replay.report.markup import Markup, tag
-from worker.replay.report.phrases import DASH, dollars, share
+from worker.replay.output.report.calendar import periods
+from worker.replay.output.report.lines import numbered
+from worker.replay.output.report.markup import Markup, tag
+from worker.replay.output.report.phrases import DASH, dollars, share
 
 SPANS = {
     1: ("day", 1),

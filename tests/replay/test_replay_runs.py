@@ -17,8 +17,8 @@ from aiokafka.admin import RecordsToDelete
 
 from tests.replay.replaykit import Case, made_up, write
 from tests.stream.streamkit import claims, until
-from worker.replay.manifest import OUTPUTS
-from worker.replay.working import STATE, ShardFiles
+from worker.replay.output.manifest import OUTPUTS
+from worker.replay.running.working import STATE, ShardFiles
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -9,14 +9,14 @@ import pytest
 
 from tests.replay.standin import Walk, counts, planned
 from worker.commands.replaying import Done, replay_or_exit
-from worker.replay.evidence import Shard, Span
-from worker.replay.outcome import Amount, Counts, ShardOutcome
-from worker.replay.summing import summed
+from worker.replay.output.summing import summed
+from worker.replay.reading.evidence import Shard, Span
+from worker.replay.telling.outcome import Amount, Counts, ShardOutcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.replay.summary import Summary
+    from worker.replay.output.summary import Summary
 
 PLACES = Span(0, 100)
 

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import asdict
 from pyarrow import parquet
 
-from worker.replay import tables
-from worker.replay.aside import reading_rows, writing_rows
-from worker.replay.differences import PHI_COLUMNS, Difference
-from worker.replay.tables import columns, write_tables
+from worker.replay.output import tables
+from worker.replay.output.tables import columns, write_tables
+from worker.replay.running.aside import reading_rows, writing_rows
+from worker.replay.telling.differences import PHI_COLUMNS, Difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

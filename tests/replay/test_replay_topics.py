@@ -21,9 +21,9 @@ from msgspec import structs
 from tests.conftest import NewBroker
 from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, placed, until
-from worker.replay.evidence import EvidenceError, Record, Shard, Span
-from worker.replay.topics import GRANTS, TopicSource
-from worker.replay.window import Bounds, Moment, Offset, Offsets
+from worker.replay.reading.evidence import EvidenceError, Record, Shard, Span
+from worker.replay.reading.topics import GRANTS, TopicSource
+from worker.replay.reading.window import Bounds, Moment, Offset, Offsets
 from worker.stream.errors import Refused, not_allowed
 from worker.stream.records import RawName
 

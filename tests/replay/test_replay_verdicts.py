@@ -15,8 +15,8 @@ import pytest
 from tests.replay.replaykit import Case, made_up, write
 from tests.replay.test_replay_what_if import moved_policies
 from worker.commands.console import NOTICE
-from worker.replay.manifest import CSV, MANIFEST, OUTPUTS
-from worker.replay.working import STATE
+from worker.replay.output.manifest import CSV, MANIFEST, OUTPUTS
+from worker.replay.running.working import STATE
 
 PATIENCE_S = 120.0
 ROOT = str(Path.cwd())
@@ -120,7 +120,7 @@ def test_brokers_that_are_none_are_told_by_what_is_expected(tmp_path: Path, name
 
 FAULTY = """
 import sys
-from worker.replay import {module}
+from worker.replay.{package} import {module}
 
 def fails(*_, **__):
     raise KeyError("MBR-77")
@@ -134,11 +134,12 @@ if __name__ == "__main__":
 """The command with a bug: text of an exception may be a claim's."""
 
 
-@pytest.mark.parametrize(("module", "name"), [("planning", "planned"), ("tables", "pa")])
+@pytest.mark.parametrize(("module", "name"), [("planning.planned", "planned"), ("output.tables", "pa")])
 def test_a_fault_of_the_program_is_told_by_type_and_place_and_is_no_verdict(
     directory: Path, tmp_path: Path, module: str, name: str
 ) -> None:
-    (tmp_path / "faulty.py").write_text(FAULTY.format(module=module, name=name))
+    package, _, inner = module.partition(".")
+    (tmp_path / "faulty.py").write_text(FAULTY.format(package=package, module=inner, name=name))
     done = shell(directory, f"({sys.executable} {tmp_path / 'faulty.py'} {REPLAY} --out {tmp_path / 'out'})")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1

@@ -16,7 +16,7 @@ from worker.adjudication import Limits
 from worker.codes.releases import PACKAGE_DATA
 from worker.policies.catalog import PACKAGE_POLICIES
 from worker.reference import load_reference
-from worker.replay.plan import Asked
+from worker.replay.planning.plan import Asked
 
 MOVED = ('at_least = "2.0"', 'at_least = "1.5"')
 """The diameter from which a lesion is large, in centimetres."""

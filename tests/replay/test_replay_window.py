@@ -7,8 +7,8 @@ import pickle
 import msgspec
 import pytest
 
-from worker.replay.evidence import EvidenceError
-from worker.replay.window import LARGEST, Bounds, Moment, Offset, Offsets, bounds, refuse_empty
+from worker.replay.reading.evidence import EvidenceError
+from worker.replay.reading.window import LARGEST, Bounds, Moment, Offset, Offsets, bounds, refuse_empty
 
 MAY_4 = 1_777_852_800_000
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.replay.replaykit import Case, made_up, replayed
-from worker.replay.window import Bounds, Moment, Offset
+from worker.replay.reading.window import Bounds, Moment, Offset
 
 EVENTS = 300
 BEGIN, END = 100, 200

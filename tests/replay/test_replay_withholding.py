@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tests.replay import samples
-from worker.replay.outcome import Amount, Counts
-from worker.replay.report import report
-from worker.replay.withholding import FEWEST, withheld
+from worker.replay.output.report import report
+from worker.replay.output.withholding import FEWEST, withheld
+from worker.replay.telling.outcome import Amount, Counts
 
 
 def counts(lines: dict[str, int], claims: int = 100) -> Counts:

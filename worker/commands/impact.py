@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.commands.console import Output
-    from worker.replay.differences import Example
-    from worker.replay.plan import Asked, Plan
-    from worker.replay.summary import Summary
+    from worker.replay.output.summary import Summary
+    from worker.replay.planning.plan import Asked, Plan
+    from worker.replay.telling.differences import Example
 
 NAMED = 20
 """Claims that are named on the screen; the tables have all."""
@@ -97,8 +97,8 @@ def impact(  # noqa: PLR0913  an option each
             require_pyarrow()
 
             from worker.commands.replaying import Order, before_or_exit, carry_out_or_exit
-            from worker.replay.plan import Asked
-            from worker.replay.processes import usable_cores
+            from worker.replay.planning.plan import Asked
+            from worker.replay.running.processes import usable_cores
 
             if new == NOTHING:
                 exit_with("give what to compare with: --policies, --codes or --payers", NOT_READ)
@@ -128,10 +128,10 @@ def impact(  # noqa: PLR0913  an option each
 
 def _plan_or_exit(events: tuple[Path, ...], asked: Asked, now: InForce) -> Plan:
     from worker.commands.watching import reading_evidence
-    from worker.replay.archives import FileSource
-    from worker.replay.basis import basis_at
-    from worker.replay.evidence import EvidenceError
-    from worker.replay.planning import planned_impact
+    from worker.replay.planning.basis import basis_at
+    from worker.replay.planning.planned import planned_impact
+    from worker.replay.reading.archives import FileSource
+    from worker.replay.reading.evidence import EvidenceError
 
     parts = len(asked.shards) if asked.shards else FILE_PARTS
     try:

@@ -32,13 +32,13 @@ from worker.commands.verdicts import judging, told_if_stopped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.replay.archives import FileSource
-    from worker.replay.chain import ChainState
-    from worker.replay.manifest import Manifest
-    from worker.replay.plan import Asked, Plan
-    from worker.replay.topics import TopicSource
-    from worker.replay.verify import Check
-    from worker.replay.window import Bounds
+    from worker.replay.output.manifest import Manifest
+    from worker.replay.output.verify import Check
+    from worker.replay.planning.plan import Asked, Plan
+    from worker.replay.reading.archives import FileSource
+    from worker.replay.reading.chain import ChainState
+    from worker.replay.reading.topics import TopicSource
+    from worker.replay.reading.window import Bounds
 
 app = App(name="replay")
 
@@ -66,8 +66,8 @@ def replay(
             require_pyarrow()
 
             from worker.commands.replaying import Order, before_or_exit, replay_or_exit
-            from worker.replay.plan import Asked
-            from worker.replay.processes import usable_cores
+            from worker.replay.planning.plan import Asked
+            from worker.replay.running.processes import usable_cores
 
             before = before_or_exit(into.out, resume=into.resume)
             announce_phi(with_phi=into.with_phi)
@@ -90,10 +90,10 @@ def replay(
 def _plan_or_exit(given: Given, asked: Asked) -> Plan:
     """What is to be done, or exit 2 with what is in its way."""
     from worker.commands.watching import reading_evidence
-    from worker.replay.basis import refuse_absent
-    from worker.replay.evidence import EvidenceError
-    from worker.replay.planning import planned
-    from worker.replay.topics import GRANTS
+    from worker.replay.planning.basis import refuse_absent
+    from worker.replay.planning.planned import planned
+    from worker.replay.reading.evidence import EvidenceError
+    from worker.replay.reading.topics import GRANTS
 
     try:
         refuse_absent(asked.basis)  # where the package has all that is needed too: it was meant to be there
@@ -110,7 +110,7 @@ def _plan_or_exit(given: Given, asked: Asked) -> Plan:
 
 
 def _files_or_exit(given: Given, parts: int) -> FileSource:
-    from worker.replay.archives import FileSource
+    from worker.replay.reading.archives import FileSource
 
     if given.bootstrap is not None:
         exit_with("give topics by --bootstrap, or files by --events and --results, not both", NOT_READ)
@@ -120,7 +120,7 @@ def _files_or_exit(given: Given, parts: int) -> FileSource:
 
 
 def _topics_or_exit(given: Given) -> TopicSource:
-    from worker.replay.topics import TopicSource
+    from worker.replay.reading.topics import TopicSource
 
     if given.results:
         exit_with("--results needs --events: the files that they were decided from", NOT_READ)
@@ -128,7 +128,7 @@ def _topics_or_exit(given: Given) -> TopicSource:
 
 
 def _bounds_or_exit(given: Given) -> Bounds:
-    from worker.replay.window import bounds
+    from worker.replay.reading.window import bounds
 
     try:
         return bounds(given.begin, given.end)
@@ -161,8 +161,8 @@ def verify(
     with judging():
         with told_if_stopped("stopped before everything was checked"):
             from worker.commands.verifying import verdict
-            from worker.replay.evidence import EvidenceError
-            from worker.replay.manifest import read_manifest
+            from worker.replay.output.manifest import read_manifest
+            from worker.replay.reading.evidence import EvidenceError
 
             try:
                 manifest, sha256 = read_manifest(directory)
@@ -174,10 +174,10 @@ def verify(
 
 def _checks(directory: Path, manifest: Manifest, bootstrap: str | None, *, asked: bool) -> list[Check]:
     """Outputs first, then inputs as the manifest has them."""
-    from worker.replay.manifest import SUMMARY, FileRead, PartitionRead
-    from worker.replay.rereading import reread
-    from worker.replay.topics import GRANTS
-    from worker.replay.verify import Check, check_file, check_listed, check_outputs, check_partition
+    from worker.replay.output.manifest import SUMMARY, FileRead, PartitionRead
+    from worker.replay.output.rereading import reread
+    from worker.replay.output.verify import Check, check_file, check_listed, check_outputs, check_partition
+    from worker.replay.reading.topics import GRANTS
 
     checks = list(check_outputs(directory, manifest))
     if Check("output", SUMMARY, "matches") in checks:  # else it is told, and proves nothing

@@ -15,25 +15,25 @@ from worker.commands.console import screen
 from worker.commands.faults import tell_if_heard
 from worker.commands.verdicts import telling_verdict
 from worker.commands.watching import watching
-from worker.replay.concluding import conclude
-from worker.replay.evidence import EvidenceError
-from worker.replay.folder import found, working_in
-from worker.replay.manifest import REPORT, Run
-from worker.replay.processes import ShardFailedError, StoppedError, replay_shard, replay_shards
-from worker.replay.report.phrases import some
-from worker.replay.summing import add_up, shown
-from worker.replay.working import STATE
+from worker.replay.output.concluding import conclude
+from worker.replay.output.manifest import REPORT, Run
+from worker.replay.output.report.phrases import some
+from worker.replay.output.summing import add_up, shown
+from worker.replay.reading.evidence import EvidenceError
+from worker.replay.running.folder import found, working_in
+from worker.replay.running.processes import ShardFailedError, StoppedError, replay_shard, replay_shards
+from worker.replay.running.working import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worker.replay.differences import Example
-    from worker.replay.folder import Begun
-    from worker.replay.outcome import Counts
-    from worker.replay.plan import Plan
-    from worker.replay.processes import Work
-    from worker.replay.summary import Summary
+    from worker.replay.output.summary import Summary
+    from worker.replay.planning.plan import Plan
+    from worker.replay.running.folder import Begun
+    from worker.replay.running.processes import Work
+    from worker.replay.telling.differences import Example
+    from worker.replay.telling.outcome import Counts
 
 DIFFERS = 1
 """Exit code where a result was not reproduced."""

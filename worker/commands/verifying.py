@@ -9,13 +9,13 @@ from rich.table import Table
 
 from worker.commands.console import listing
 from worker.commands.verdicts import telling_verdict
-from worker.replay.report.phrases import some
-from worker.replay.verify import BAD
+from worker.replay.output.report.phrases import some
+from worker.replay.output.verify import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.replay.verify import Check, State
+    from worker.replay.output.verify import Check, State
 
 MATCHES, DIFFERS = 0, 1
 STYLES: dict[State, str] = {"matches": "green", "not checked": "yellow"}

@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.commands.faults import tell_if_heard
-from worker.replay.report.phrases import some
+from worker.replay.output.report.phrases import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.replay.processes import Watch
-    from worker.replay.progress import Reached
+    from worker.replay.running.processes import Watch
+    from worker.replay.running.progress import Reached
 
 LINE_EVERY_S = 10.0
 """Time between two lines where no terminal can show a bar."""

@@ -1,0 +1,1 @@
+"""Events decided once more, by the recorded bases and on request by another."""

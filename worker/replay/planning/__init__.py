@@ -1,0 +1,1 @@
+"""What is settled before anything is decided: the evidence is whole, and its bases are found."""

@@ -1,0 +1,1 @@
+"""Shards carried out in processes that can be stopped, resumed and killed."""

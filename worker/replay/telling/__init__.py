@@ -1,0 +1,1 @@
+"""What differs, why, and how much of it: rows, shown claims, counts."""
