@@ -170,3 +170,19 @@ async def test_what_nobody_has_decided_is_refused(stream: Stream, tmp_path: Path
     code, text = await replay(stream, tmp_path / "out")
     assert code == 2
     assert "no event of the window is decided" in text
+
+
+async def test_a_changed_result_at_the_end_does_not_end_the_replay_before_it(
+    decided: Stream, tmp_path: Path
+) -> None:
+    """The group has no offsets, so results tell how far was decided: changed ones as well."""
+    results = await decided.results()
+    for records in results.values():
+        last = orjson.loads(records[-1].value or b"")
+        records[-1] = with_value(records[-1], orjson.dumps(last | {"revision": last["revision"] + 1}))
+    topic = f"{decided.settings.results_topic}.changed"
+    await copied(decided, topic, results)
+    other = f"{decided.settings.app_id}-other"
+    code, text = await replay(decided, tmp_path / "out", results_topic=topic, app_id=other)
+    assert code == 1, text
+    assert counts(tmp_path / "out")["results_by_cause"] == {"tampered": len(results)}

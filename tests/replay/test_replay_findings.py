@@ -253,3 +253,11 @@ def test_a_changed_member_is_tampered_in_a_window_of_time_too(tmp_path: Path, ca
     within = Bounds(Moment(0), None)
     found = replayed(tmp_path, tampered_at(case, place), parts=parts, within=within)
     assert found.counts.results_by_cause == {"tampered": 1}
+
+
+def test_ids_and_types_of_a_result_that_nobody_made_are_not_passed_on(tmp_path: Path, case: Case) -> None:
+    said = orjson.loads(case.results[AT])
+    said |= {"result_id": "ZZ Jane Doe", "cause": said["cause"] | {"type": "ZZ, C44.31"}}
+    found = replayed(tmp_path, with_results(case, lambda results: results.insert(5, orjson.dumps(said))))
+    assert found.counts.results_by_cause == {"tampered": 1}
+    assert "ZZ" not in repr((found.rows, found.outcomes))

@@ -42,7 +42,7 @@ async def test_the_charge_of_one_line_is_told_only_if_it_was_asked_for(
 ) -> None:
     found = counts(range(60), [1])
     found.claims_differing = 100
-    found.amounts = {"pay": {"deny": Amount(1, 1, 0, 12_345), "pend": Amount(11, 11, 0, 5)}}
+    found.amounts = {"pay": {"deny": Amount(1, 1, 0, 12_345, 1), "pend": Amount(11, 11, 0, 5, 11)}}
     told = await summary(found, with_phi=with_phi)
     for one in (told.counts, told.by_partition["0"]):
         charges = {after: amount.charge_cents for after, amount in one.amounts["pay"].items()}

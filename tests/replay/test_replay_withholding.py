@@ -15,7 +15,7 @@ from worker.replay.telling.outcome import Amount, Counts
 
 def counts(lines: dict[str, int], claims: int = 100) -> Counts:
     """Lines that go from pay to each of these decisions, a cent a line."""
-    to = {after: Amount(number, charge_cents=number) for after, number in lines.items()}
+    to = {after: Amount(number, charge_cents=number, results=number) for after, number in lines.items()}
     return Counts(claims_differing=claims, amounts={"pay": to})
 
 
@@ -62,7 +62,7 @@ def test_what_was_counted_stays_exact() -> None:
 
 def report_of(charged: dict[str, int | None]) -> str:
     told = samples.replayed()
-    amounts = {"pay": {after: Amount(12, charge_cents=cents) for after, cents in charged.items()}}
+    amounts = {"pay": {after: Amount(12, charge_cents=cents, results=12) for after, cents in charged.items()}}
     return report(
         msgspec.structs.replace(told, counts=msgspec.structs.replace(told.counts, amounts=amounts)), []
     )
@@ -70,8 +70,8 @@ def report_of(charged: dict[str, int | None]) -> str:
 
 REPORTED: dict[str, tuple[dict[str, int | None], list[str], list[str]]] = {
     "all": ({"deny": 100, "pend": 50}, ["billed at $1.50"], ["withheld"]),
-    "some": ({"deny": 100, "pend": None}, ["billed at $1.00 and more", "fewer than 11 lines"], ["$0.00"]),
-    "none": ({"deny": None}, ["charges withheld", "fewer than 11 lines"], ["$0", "billed at"]),
+    "some": ({"deny": 100, "pend": None}, ["billed at $1.00 and more", "fewer than 11 results"], ["$0.00"]),
+    "none": ({"deny": None}, ["charges withheld", "fewer than 11 results"], ["$0", "billed at"]),
 }
 
 

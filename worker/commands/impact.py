@@ -176,7 +176,10 @@ def _is_decided_otherwise(example: Example) -> bool:
     sides = [
         None
         if side is None
-        else [(line.decision, line.units_allowed, line.adjustments, line.asked) for line in side.lines]
+        else (
+            side.outcome,
+            [(line.decision, line.units_allowed, line.adjustments, line.asked) for line in side.lines],
+        )
         for side in (example.before, example.after)
     ]
     return sides[0] != sides[1]

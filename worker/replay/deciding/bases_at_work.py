@@ -86,9 +86,8 @@ class BasesAtWork:
     def _parts(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """The records in parts of one basis each; ``at`` is that of the part while it is decided."""
         begin = 0
-        for place, record in enumerate(records):
-            identity = identity_of(record)
-            told = 0 if identity is None else self._told.get(identity, 0)
+        tellings = [self._told_of(record) for record in records]
+        for place, (record, told) in enumerate(zip(records, tellings, strict=True)):
             if told >> self.at.basis & 1:
                 self.at.open = 0
                 continue
@@ -98,7 +97,7 @@ class BasesAtWork:
             if told:
                 self._change(told)
             else:  # its member's history has to be as the event before has left it
-                self._choose(record)
+                self._choose(record, next((one for one in tellings[place:] if one), 0))
                 yield records[place : place + 1]
                 begin = place + 1
         if begin < len(records):
@@ -111,9 +110,18 @@ class BasesAtWork:
         at.basis = next((number for number in named if number > at.basis), named[0])
         at.undecidable, at.open = at.undecidable + at.open, 0
 
-    def _choose(self, record: Record) -> None:
-        """Go on with one by which an event brings about nothing: with that at work if it can be."""
+    def _told_of(self, record: Record) -> int:
+        identity = identity_of(record)
+        return 0 if identity is None else self._told.get(identity, 0)
+
+    def _choose(self, record: Record, told_next: int) -> None:
+        """Go on with one by which an event brings about nothing: with that at work if it can be.
+
+        Where what is told next is that at work still, there was no change between.
+        """
         at = self.at
+        if told_next >> at.basis & 1:
+            return
         giving = [one.would_publish(record) for one in self._deciding]
         order = sorted(range(len(giving)), key=lambda number: (number < at.basis, number))
         at.basis = next((number for number in order if not giving[number]), at.basis)

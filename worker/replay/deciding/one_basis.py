@@ -34,9 +34,8 @@ class Deciding:
     ) -> None:
         self.histories = histories
         self.reference = reference
-        self._adjudicate = partial(adjudicate, reference=reference, limits=limits)
-        # A batch has all the time that it needs.
-        self._decider = Decider(self._adjudicate, encode, settings, now=lambda: 0.0)
+        bound = partial(adjudicate, reference=reference, limits=limits)
+        self._decider = Decider(bound, encode, settings, now=lambda: 0.0)  # a batch has all the time it needs
 
     def decide(self, records: Sequence[Record], shard: Shard) -> Decisions:
         """Decide events in their order; ``histories`` are afterwards as they have left them."""
@@ -59,11 +58,10 @@ class Deciding:
 
     def would_publish(self, record: Record) -> bool:
         """Whether an event, decided now, brings about a result. Nothing is changed by asking."""
-        event = event_of(record)
-        if isinstance(event, Rejected):
-            return False
-        answer = self._adjudicate(event, self.histories.of(record.key or b""))
-        return not isinstance(answer, Rejected) and bool(answer.results)
+        key = record.key or b""
+        held = self.histories.of(key)
+        apart = Histories({} if held is None else {key: held})
+        return bool(self._decider.decide([record], apart).results)
 
     def standing(self, record: Record, claim_id: str) -> bytes | None:
         """The result that stands for a claim after an event that brought none; None where none does."""

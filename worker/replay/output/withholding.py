@@ -1,4 +1,4 @@
-"""Keeps charges to themselves that are those of a few: a sum over one line is what one claim has billed.
+"""Keeps charges to themselves that are those of a few: a sum over one result is what one claim has billed.
 
 Whoever may read a report without PHI must not learn what a claim has billed, neither from a number nor by
 taking numbers from one another. So no number is given that holds what is withheld: there is no total of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FEWEST = 11
-"""Lines, and claims of the whole, below which no charges are shown: counts of 1 to 10 are those of a few."""
+"""Results, and claims of the whole, below which no charges are shown: 1 to 10 are those of a few."""
 
 
 def withheld(counts: Counts, parts: Mapping[str, Counts]) -> tuple[Counts, dict[str, Counts]]:
@@ -27,12 +27,12 @@ def withheld(counts: Counts, parts: Mapping[str, Counts]) -> tuple[Counts, dict[
 
 
 def _few(counts: Counts) -> set[tuple[str, str]]:
-    """Decisions before and after whose lines are few; all of them where the claims are."""
+    """Decisions before and after whose results are few; all of them where the claims are."""
     return {
         (before, after)
         for before, to in counts.amounts.items()
         for after, amount in to.items()
-        if amount.lines < FEWEST or counts.claims_differing < FEWEST
+        if amount.results < FEWEST or counts.claims_differing < FEWEST
     }
 
 

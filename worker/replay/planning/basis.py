@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from worker.adjudication import Reference
 
 PACKAGE = "the package"
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
 DEPTH = 3
 """How far below a given directory former policies and code sets are looked for."""
 
@@ -121,7 +123,9 @@ def find_bases(needed: Mapping[Named, int], directories: Sequence[Path]) -> dict
         told[1].extend(_code_sets([one for one in below if (one / "icd10cm").is_dir()], faults))
         _match(missing, found, *told)
     if missing:
-        names = ", ".join(f"{one.digest} (engine {one.engine}, {needed[one]:,} results)" for one in missing)
+        names = ", ".join(
+            f"{one.digest} (engine {_version(one.engine)}, {needed[one]:,} results)" for one in missing
+        )
         looked = ", ".join([PACKAGE, *map(str, directories)])
         also = f"; what did not check: {'; '.join(faults)}" if faults else ""
         raise EvidenceError(
@@ -155,6 +159,11 @@ def _match(
                 digests, files = (one.digest, other.digest), (_name(one.directory), _name(other.directory))
                 found[named.digest] = Basis(named.digest, named.engine, *digests, *files)
                 del missing[named]
+
+
+def _version(engine: str) -> str:
+    """A result can say anything of it: what is no version is not repeated."""
+    return engine if VERSION.fullmatch(engine) else "?"
 
 
 def _name(path: Path | None) -> str | None:

@@ -121,7 +121,10 @@ def _other(recorded: Sequence[Basis], asked: Asked) -> Basis | None:
 
 
 def _other_policies(base: Basis, asked: Asked) -> Basis | None:
-    """The other policies alone, where code sets are others too: it tells by which a decision differs."""
+    """The other policies alone, where code sets are others too: it tells by which a decision differs.
+
+    Their code sets are those of most results.
+    """
     if asked.codes is None or asked.policies is asked.payers is None:
         return None
     return with_others(base, asked.policies, None, asked.payers)

@@ -29,6 +29,12 @@ FROM_THE_BEGINNING = (
 )
 
 
+APART = (
+    "results and events do not belong together, or the events begin much later: of the first {} results none "
+    "names an event that is there; give the events that they were decided from"
+)
+
+
 class Beginning(NamedTuple):
     """How the first results of a shard stand to its events."""
 
@@ -55,10 +61,7 @@ async def check_evidence(evidence: Evidence, shards: Sequence[Shard], scanned: S
             _check_beginning(shard, begins)
             found += begins.found
     if any(one.first for one in scanned) and not found:
-        raise EvidenceError(
-            "results and events do not belong together, or the events begin much later: of the first results "
-            "of each partition none names an event that is there; give the events that they were decided from"
-        )
+        raise EvidenceError(APART.format(max(len(one.first) for one in scanned)))
 
 
 def check_events(shards: Sequence[Shard]) -> None:
@@ -111,7 +114,9 @@ def _check_results_are_there(shard: Shard) -> None:
 
 def _check_beginning(shard: Shard, begins: Beginning) -> None:
     where = f"partition {shard.number}"
-    if begins.place is not None and begins.lost >= LEAST:
+    if begins.place is None and begins.lost >= LEAST:
+        raise EvidenceError(f"{where}: {APART.format(begins.lost)}")
+    if begins.lost >= LEAST:
         raise EvidenceError(
             f"{where}: events are missing at the beginning: the first {begins.lost} results name events that "
             f"are not there; {FROM_THE_BEGINNING}"

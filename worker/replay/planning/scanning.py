@@ -24,8 +24,8 @@ class Scanned(NamedTuple):
     """How many name each basis, in the order in which it is named first."""
     first: list[Recorded]
     """The first ``FIRST`` of them."""
-    last: deque[Recorded]
-    """Some of the last, that of all among them."""
+    last: list[Recorded]
+    """The last ``LAST`` that can be read, changed ones too: their events were decided."""
     total: int
     """All results, those among them that are left out above."""
 
@@ -35,23 +35,25 @@ async def scan(evidence: Evidence, shard: Shard) -> Scanned:
 
     A result whose id is not that of what it says was changed by somebody: no basis is looked for on its word.
     """
-    scanned, total = Scanned({}, [], deque(maxlen=LAST), 0), 0
+    scanned, total = Scanned({}, [], [], 0), 0
+    tail: deque[bytes] = deque(maxlen=LAST)
     known: dict[bytes, Named] = {}
     async for records in evidence.results(shard, shard.results.begin, shard.results.end):
         total += len(records)
-        for number, record in enumerate(records, 1):
+        tail.extend(record.value or b"" for record in records[-LAST:])
+        for record in records:
             value = record.value or b""
             named = known.get(_basis(value))
-            if named is None or len(scanned.first) < FIRST or number == len(records):
+            if named is None or len(scanned.first) < FIRST:
                 said = recorded(value)
                 if said is None or not said.is_own:
                     continue
                 if len(scanned.first) < FIRST:
                     scanned.first.append(said)
-                scanned.last.append(said)
                 named = known[_basis(value)] = Named(said.basis.engine, said.basis.digest)
             scanned.named[named] = scanned.named.get(named, 0) + 1
-    return scanned._replace(total=total)
+    last = [said for value in tail if (said := recorded(value)) is not None]
+    return scanned._replace(total=total, last=last)
 
 
 def _basis(value: bytes) -> bytes:

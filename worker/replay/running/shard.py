@@ -137,7 +137,7 @@ class _Replay:
         self._own = BasesAtWork(deciding, told, histories[0], at.bases)
         self._turning: Turning | None = None
         if plan.other is not None:
-            codes = plan.other.policies_digest == plan.recorded[0].policies_digest
+            codes = {plan.other.policies_digest} == {one.policies_digest for one in plan.recorded}
             both = Deciding(plan.other.load(), settings, limits, histories[-1])
             policies = plan.other_policies
             alone = None if policies is None else Deciding(policies.load(), settings, limits, histories[1])

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, get_args
 import msgspec
 from msgspec.structs import replace
 
+from worker.adjudication.claim import DATA_TYPES
 from worker.adjudication.finding import Verdict
 from worker.adjudication.result import Decision, Outcome
+from worker.replay.planning.basis import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +28,8 @@ CODE = re.compile(r"[0-9A-Z]{1,5}")
 """Group codes, CARCs and RARCs."""
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
 """Rules, facts, policies and code sets."""
-VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
+RESULT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+EVENTS = frozenset(DATA_TYPES)
 
 
 def citations_of(reference: Reference) -> frozenset[str]:
@@ -57,6 +60,8 @@ class Masking:
         basis = said.basis
         return replace(
             said,
+            result_id=_fits(said.result_id, RESULT_ID),
+            cause=replace(said.cause, type=_known(said.cause.type, EVENTS)),
             outcome=_known(said.outcome, OUTCOMES),
             lines=tuple(map(self._line, said.lines)),
             documentation_needed=tuple(

@@ -25,9 +25,13 @@ class Amount(Struct):
     charge_cents: int | None = 0
     """None where it is withheld (``worker.replay.output.withholding``)."""
 
+    results: int = 0
+    """Results that these lines are of; of a claim there may be several."""
+
     def add(self, other: Amount) -> None:
         """Take another amount's numbers in."""
         self.lines += other.lines
+        self.results += other.results
         self.units_before += other.units_before
         self.units_after += other.units_after
         if self.charge_cents is None or other.charge_cents is None:

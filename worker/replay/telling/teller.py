@@ -100,6 +100,8 @@ class Teller:
                 _more(counts.lines_by_cause, cause)
                 _more(counts.lines_by_change, changed.change)
                 self._count_line(changed, found.billed.get(changed.line), day)
+        for before, after in {_cell(changed) for changed in found.changes if changed.line is not None}:
+            counts.amounts[before][after].results += 1
 
     def _count_claim(self, claim_id: str, changes: Sequence[Changed]) -> None:
         self._claims.add(claim_id)
@@ -110,7 +112,7 @@ class Teller:
 
     def _count_line(self, changed: Changed, billed: Line | None, day: str | None) -> None:
         counts, (before, after) = self._counts, (changed.before, changed.after)
-        sides = [NONE if line is None else line.decision for line in (before, after)]
+        sides = _cell(changed)
         _more(counts.line_flows.setdefault(sides[0], {}), sides[1])
         counts.amounts.setdefault(sides[0], {}).setdefault(sides[1], Amount()).add(
             Amount(
@@ -213,6 +215,12 @@ class Teller:
             return None
         code = "-".join([line.procedure, *line.modifiers])
         return f"{code}, {line.units} billed for {line.charge} on {line.service_date}"
+
+
+def _cell(changed: Changed) -> tuple[str, str]:
+    """The decisions on a line before and after."""
+    before, after = changed.before, changed.after
+    return NONE if before is None else before.decision, NONE if after is None else after.decision
 
 
 def _of_line(side: str, line: RecordedLine | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ DASH: Final = "\N{EN DASH}"
 """Stands where there is nothing, and between the ends of a range."""
 MINUS: Final = "\N{MINUS SIGN}"
 WITHHELD: Final = "withheld"
-WITHHELD_WHY: Final = f"charges of fewer than {FEWEST} lines, or where fewer claims differ, are withheld"
+WITHHELD_WHY: Final = f"charges of fewer than {FEWEST} results, or where fewer claims differ, are withheld"
 """So that no claim's charges can be told from a sum."""
 
 ON_REQUEST: Final = ("policy", "code_set")

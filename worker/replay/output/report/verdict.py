@@ -101,7 +101,16 @@ def proven(summary: Summary) -> Markup:
     if summary.kind != "replay":
         told.append("Every line has the same decision, units, reason codes and rules by both.")
     if summary.kind != "impact":
-        told.append("No result is missing, none is there that should not be, and none was sent out twice.")
+        if silent := counts.events_undecidable:
+            told.append(
+                f"Of {some(silent, 'event')} without a result, where policies or code sets were changed, it "
+                "cannot be told whether one was taken away. Else no result is missing, none is there that "
+                "should not be, and none was sent out twice."
+            )
+        else:
+            told.append(
+                "No result is missing, none is there that should not be, and none was sent out twice."
+            )
         told.append("Every result agrees with the digests that it carries, and is what its events call for.")
         told.append("The policies and code sets that each result names were found and decided by again.")
     if rejected := sum(counts.events_rejected.values()):
