@@ -128,9 +128,9 @@ async def test_a_workers_events_and_results_are_all_there_up_to_what_it_has_deci
 
 
 async def test_while_a_worker_works_results_reach_as_far_as_events(stream: Stream) -> None:
-    sent = claims(400)
+    sent = claims(2_000)
     await stream.publish(sent)
-    worker = stream.worker(batch_max_records=20)
+    worker = stream.worker(batch_max_records=5)  # so many transactions that plans are made between them
     made = source(stream)
     plans = []
     await stream.drained(1)
