@@ -87,6 +87,9 @@ class BasesAtWork:
         """The records in parts of one basis each; ``at`` is that of the part while it is decided."""
         begin = 0
         tellings = [self._told_of(record) for record in records]
+        following, later = [0] * len(tellings), 0
+        for place in reversed(range(len(tellings))):
+            following[place] = later = tellings[place] or later
         for place, (record, told) in enumerate(zip(records, tellings, strict=True)):
             if told >> self.at.basis & 1:
                 self.at.open = 0
@@ -97,7 +100,7 @@ class BasesAtWork:
             if told:
                 self._change(told)
             else:  # its member's history has to be as the event before has left it
-                self._choose(record, next((one for one in tellings[place:] if one), 0))
+                self._choose(record, following[place])
                 yield records[place : place + 1]
                 begin = place + 1
         if begin < len(records):
@@ -117,7 +120,8 @@ class BasesAtWork:
     def _choose(self, record: Record, told_next: int) -> None:
         """Go on with one by which an event brings about nothing: with that at work if it can be.
 
-        Where what is told next is that at work still, there was no change between.
+        ``told_next`` is what the next event of the batch with results tells, 0 where there is none. If it is
+        that at work still, there was no change between.
         """
         at = self.at
         if told_next >> at.basis & 1:

@@ -100,6 +100,7 @@ class Matcher:
         """Match what replaying gives next."""
         matched = Matched(Counter(), [])
         for one in expected:
+            # Nearly always it is there, and asking for it without a coroutine is most of what this costs.
             head = self._stream.ahead[0] if self._stream.ahead else await self._stream.head()
             if head is not None and head.value == one.value and head.key == one.key:
                 self._stream.take()

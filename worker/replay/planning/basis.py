@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +18,7 @@ from worker.policies.errors import PolicyError
 from worker.reference import load_reference
 from worker.replay.output.summary import BasisSummary
 from worker.replay.reading.evidence import EvidenceError
+from worker.replay.reading.recorded import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from worker.adjudication import Reference
 
 PACKAGE = "the package"
-VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
 DEPTH = 3
 """How far below a given directory former policies and code sets are looked for."""
 

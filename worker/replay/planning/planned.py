@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from worker.replay.planning.basis import Basis, basis_at, counted, find_bases, with_others
 from worker.replay.planning.plan import Plan, TopicRead
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.replay.planning.basis import Named
-    from worker.replay.planning.plan import Asked
+    from worker.replay.planning.plan import Asked, Kind
     from worker.replay.planning.scanning import Scanned
     from worker.replay.reading.archives import FileFacts
     from worker.replay.reading.evidence import Shard
     from worker.replay.reading.topics import TopicSource
+
+    Surveyed: TypeAlias = tuple[tuple[FileFacts | TopicRead, ...], Sequence[Shard]]
 
 
 async def planned(source: TopicSource | FileSource, asked: Asked) -> Plan:
@@ -36,25 +38,10 @@ async def planned(source: TopicSource | FileSource, asked: Asked) -> Plan:
     async with source.open() as evidence:
         scanned = [await scan(evidence, shard) for shard in shards]
         recorded = _recorded(scanned, asked)
-        other = _other(recorded, asked)
         if asked.shards is None:
             shards = await decided_parts(evidence, shards, scanned)
         await check_evidence(evidence, shards, scanned)
-    return Plan(
-        kind="replay" if other is None else "what-if",
-        source=source,
-        inputs=inputs,
-        shards=tuple(shards),
-        recorded=recorded,
-        other=other,
-        limits=asked.limits,
-        with_phi=asked.with_phi,
-        named=_named(scanned, recorded[0]),
-        deciding=_deciding(source),
-        other_policies=_other_policies(recorded[0], asked),
-        asked_from=asked.begin,
-        asked_to=asked.end,
-    )
+    return _plan(source, asked, (inputs, shards), recorded, _named(scanned, recorded[0]))
 
 
 async def planned_impact(source: FileSource, asked: Asked, base: Basis) -> Plan:
@@ -62,26 +49,39 @@ async def planned_impact(source: FileSource, asked: Asked, base: Basis) -> Plan:
     inputs, shards = await _surveyed(source)
     shards = asked.shards or shards
     check_events(shards)
+    return _plan(source, asked, (inputs, shards), (base,), ((base.digest,),) * len(shards), kind="impact")
+
+
+def _plan(
+    source: TopicSource | FileSource,
+    asked: Asked,
+    surveyed: Surveyed,
+    recorded: tuple[Basis, ...],
+    named: tuple[tuple[str, ...], ...],
+    *,
+    kind: Kind | None = None,
+) -> Plan:
+    """``kind`` is told by what is asked for where it is not given."""
+    inputs, shards = surveyed
+    other = _other(recorded, asked)
     return Plan(
-        kind="impact",
+        kind=kind or ("replay" if other is None else "what-if"),
         source=source,
         inputs=inputs,
         shards=tuple(shards),
-        recorded=(base,),
-        other=_other((base,), asked),
+        recorded=recorded,
+        other=other,
         limits=asked.limits,
         with_phi=asked.with_phi,
-        named=((base.digest,),) * len(shards),
+        named=named,
         deciding=_deciding(source),
-        other_policies=_other_policies(base, asked),
+        other_policies=_other_policies(recorded[0], asked),
         asked_from=asked.begin,
         asked_to=asked.end,
     )
 
 
-async def _surveyed(
-    source: TopicSource | FileSource,
-) -> tuple[tuple[FileFacts | TopicRead, ...], Sequence[Shard]]:
+async def _surveyed(source: TopicSource | FileSource) -> Surveyed:
     if isinstance(source, FileSource):
         survey = source.survey()
         return survey.files, survey.shards

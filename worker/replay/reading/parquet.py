@@ -27,7 +27,7 @@ def rows(path: Path) -> Iterator[list[Row | None]]:
     """The rows of a file, some at a time. Raises EvidenceError if it cannot be read or has other columns."""
     try:
         import pyarrow as pa  # noqa: PLC0415  large, not always installed, and not always needed
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415  the same
     except ImportError:
         raise EvidenceError(f"{path}: {EXTRA}") from None
     try:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 UUID_TEXT = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
+"""The form of a version of the engine, a policy or a code set: a changed result can say anything instead."""
+
 OUTCOME = b'"outcome":"'
 """Within a string its quotes would be escaped, so that this is the field."""
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from worker.adjudication.claim import DATA_TYPES
 from worker.adjudication.finding import Verdict
 from worker.adjudication.result import Decision, Outcome
-from worker.replay.planning.basis import VERSION
+from worker.replay.reading.recorded import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
