@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     dead_letter_window_s: Seconds = 60
     dead_letter_least_records: Annotated[int, Field(ge=1)] = 200
     """Records in the window below which the share says nothing."""
+    breaker_hold_s: Annotated[float, Field(ge=0, le=600)] = 20
+    """How long a worker that the breaker has stopped still serves its metrics, so that Prometheus sees why.
+
+    It decides nothing and is in no group meanwhile. Longer than a scrape interval.
+    """
 
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 9464
@@ -164,6 +169,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     """``auto``: for people on a terminal, JSON elsewhere."""
+    traces: Literal["off", "otlp"] = "off"
+    """``otlp``: a span a batch, sent as the ``OTEL_`` variables say; needs the extra ``tracing``."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -24,6 +24,7 @@ from worker.stream.lane import Lane, Shared
 from worker.stream.metrics import Metrics
 from worker.stream.restore import Restored, restore
 from worker.stream.retry import Backoff
+from worker.stream.tracing import tracing_of
 
 HANG_S = 40.0
 """What would take so long would take for ever."""
@@ -101,7 +102,14 @@ class Owner:
         intake.hold()
         intake.seek(0)
         shared = Shared(
-            settings, self._batches, self.metrics, Breaker(settings), Pulse(), Backoff(settings), self.aside
+            settings,
+            self._batches,
+            self.metrics,
+            Breaker(settings),
+            Pulse(),
+            Backoff(settings),
+            self.aside,
+            tracing_of(settings),
         )
         self._lane = lane = Lane(self._place, intake, shared)
         self.task = task = asyncio.ensure_future(lane.run())

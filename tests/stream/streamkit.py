@@ -186,6 +186,7 @@ class Stream:
                 "web_port": 0,
                 "log_format": "json",
                 "dead_letter_limit": 1.0,
+                "breaker_hold_s": 0.0,
                 **settings,
             }
         )

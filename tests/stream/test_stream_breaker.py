@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from tests.adjudication.historykit import MEMBER, claim
 from tests.stream.letterkit import redrive
 from tests.stream.oracle import decided
-from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, partition, placed
+from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, partition, placed, until
 from worker.adjudication.claim import SUBMITTED
 
 LAUNCHER = Path(__file__).with_name("launch_with_bug.py")
@@ -70,3 +71,27 @@ async def test_a_claim_that_met_a_bug_leaves_no_trace_and_is_decided_when_it_is_
     expected = decided(pathology, after, broken)
     assert len(expected) == 4  # the pathology again, now that it belongs to a Mohs service
     assert [result.value for result in (await stream.results())[place]] == expected
+
+
+async def test_a_worker_that_the_breaker_has_stopped_can_be_scraped_before_it_exits(stream: Stream) -> None:
+    worker = stream.worker(
+        dead_letter_limit=0.5, dead_letter_least_records=10, batch_max_records=20, breaker_hold_s=600.0
+    )
+    await worker.ready()
+    assert await worker.metric("mms_breaker_open") == 0
+    await stream.publish([record._replace(value=b"{") for record in claims(300, seed=34)])
+
+    async def is_told() -> bool:
+        return await worker.metric("mms_breaker_open") == 1
+
+    await until(is_told, "the breaker to be told of")
+    status, body = await worker.get("/readyz")
+    assert (status, orjson.loads(body)["waiting_for"]) == (503, ["a person: the breaker has stopped it"])
+    assert (await worker.get("/livez"))[0] == 200
+    assert await worker.metric("mms_ready") == await worker.metric("mms_working_partitions") == 0
+    async with stream.administration() as client:
+        (group,) = (await client.describe_consumer_groups([stream.settings.app_id]))[0].groups
+    assert group[1:3] == (stream.settings.app_id, "Empty")
+
+    await asyncio.to_thread(worker.stop, 20)
+    assert worker.exit_code == 3

@@ -65,7 +65,7 @@ class TestDeciding:
         ]
         written = {entry.key: entry.value for one in found for entry in one.changelog}
         assert written == expected.histories
-        assert histories.size == (len(written), sum(map(len, written.values())))
+        assert histories.size[:2] == (len(written), sum(map(len, written.values())))
         assert found[-1].histories == histories.size
 
     def test_a_member_of_several_records_has_one_history_to_write_the_last(self) -> None:

@@ -84,7 +84,7 @@ async def test_endpoints_tell_health_and_what_was_done(
 
     _, body = await worker.get("/metrics")
     families = list(text_string_to_metric_families(body))
-    assert all(family.name.startswith("mms_") and family.documentation for family in families)
+    assert all(family.name.startswith(("mms_", "process_")) and family.documentation for family in families)
     assert "MBR-" not in body
     assert "CLM-" not in body
 

@@ -29,9 +29,9 @@ PLACE = TopicPartition("in", 0)
 class TestHistories:
     def test_their_size_follows_every_change(self) -> None:
         histories = Histories({b"a": b"12", b"b": b"3"})
-        assert histories.size == (2, 3)
+        assert histories.size == (2, 3, None)
         histories.take({b"a": b"1", b"c": b"4567"})
-        assert histories.size == (3, 6)
+        assert histories.size == (3, 6, None)
 
     def test_a_draft_shows_its_changes_to_itself_alone_until_it_is_kept(self) -> None:
         histories = Histories({b"a": b"old"})
@@ -195,9 +195,9 @@ class Commits:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         commit, commits = TransactionalProducer.commit, self
 
-        async def commit_later(producer: TransactionalProducer, *arguments: Any) -> None:
+        async def commit_later(producer: TransactionalProducer, *arguments: Any) -> float:
             await commits._wait()
-            await commit(producer, *arguments)
+            return await commit(producer, *arguments)
 
         monkeypatch.setattr(TransactionalProducer, "commit", commit_later)
 

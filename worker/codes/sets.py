@@ -22,10 +22,12 @@ class CodeSet(Generic[Table_co]):
     """What it holds, for people."""
     suffix: str
     parse: Callable[[str, Path], Table_co]
+    renewed_months: int | None = None
+    """After how many months its publisher's next release is in force; None where there is no such rhythm."""
 
 
 ICD10CM: CodeSet[dict[str, bool]] = CodeSet(
-    "icd10cm", "ICD-10-CM: every code, billable or header", icd10cm.SUFFIX, icd10cm.parse_icd10cm
+    "icd10cm", "ICD-10-CM: every code, billable or header", icd10cm.SUFFIX, icd10cm.parse_icd10cm, 12
 )
 DIAGNOSES: CodeSet[list[diagnoses.PolicyDiagnosis]] = CodeSet(
     "mms-diagnoses", "the policy's diagnoses", diagnoses.SUFFIX, diagnoses.parse_policy_diagnoses
@@ -43,13 +45,13 @@ GAPS: CodeSet[list[str]] = CodeSet(
     "mms-diagnosis-gaps", "skin malignancies that the policy lacks", diagnoses.SUFFIX, diagnoses.parse_gaps
 )
 PAIRS: CodeSet[pairs.Pairs] = CodeSet(
-    "ncci-ptp", "NCCI procedure-to-procedure edits", pairs.SUFFIX, pairs.parse_pairs
+    "ncci-ptp", "NCCI procedure-to-procedure edits", pairs.SUFFIX, pairs.parse_pairs, 3
 )
 UNITS: CodeSet[dict[str, Mue]] = CodeSet(
-    "ncci-mue", "NCCI medically unlikely edits", units.SUFFIX, units.parse_units
+    "ncci-mue", "NCCI medically unlikely edits", units.SUFFIX, units.parse_units, 3
 )
 ADD_ONS: CodeSet[list[add_ons.AddOnEdit]] = CodeSet(
-    "ncci-aoc", "NCCI add-on code edits", add_ons.SUFFIX, add_ons.parse_add_ons
+    "ncci-aoc", "NCCI add-on code edits", add_ons.SUFFIX, add_ons.parse_add_ons, 3
 )
 BYPASS_MODIFIERS: CodeSet[frozenset[str]] = CodeSet(
     "ncci-modifiers", "modifiers that bypass an edit", modifiers.SUFFIX, modifiers.parse_bypass_modifiers

@@ -19,7 +19,7 @@ from mode import Service
 
 from worker.stream.agent import add_agent
 from worker.stream.engine import Engine
-from worker.stream.errors import CRASHED, OK, Stop, told
+from worker.stream.errors import CRASHED, OK, BreakerOpen, Stop, told
 from worker.stream.health import serving
 from worker.stream.startup import process_age
 
@@ -123,7 +123,7 @@ class _Engine(Service):
         self._worker.faust.flow_control.resume()
         try:
             async with serving(self._settings, engine.pulse, engine.not_ready, engine.metrics.registry):
-                await engine.run(self._batches)
+                await self._work(engine)
             log.info("worker stopped")
         except Stop as stop:
             for line in str(stop).splitlines():
@@ -132,6 +132,16 @@ class _Engine(Service):
         except Exception as error:
             log.exception("worker crashed", error=told(error))
             self._worker.finish(CRASHED)
+
+    async def _work(self, engine: Engine) -> None:
+        """Run the engine; what the breaker has stopped is served for a while, so that a scrape sees why."""
+        try:
+            await engine.run(self._batches)
+        except BreakerOpen as stop:
+            self._worker.exit_code = stop.code  # also if a signal ends it meanwhile
+            log.warning("breaker opened", seconds_until_exit=self._settings.breaker_hold_s)
+            await engine.hold(self._settings.breaker_hold_s)
+            raise
 
     async def on_stop(self) -> None:
         """Finish what is in flight while the agent still decides; tasks are cancelled when this returns."""

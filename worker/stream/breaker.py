@@ -53,6 +53,12 @@ class Breaker:
                 f"that MMS_DEAD_LETTER_LIMIT allows"
             )
 
+    @property
+    def share(self) -> float:
+        """Share of dead letters among the records that were committed within the window."""
+        self._forget(self._now())
+        return self._dead / self._records if self._records else 0.0
+
     def committed(self, records: int, dead: int) -> None:
         """Note a committed batch."""
         self._committed.append((self._now(), records, dead))

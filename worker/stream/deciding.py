@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from aiokafka.partitioner import murmur2
 
 from worker.adjudication import Adjudicated, Rejected, Result, decode
-from worker.adjudication.claim import Event
+from worker.adjudication.claim import Claim, Event
 from worker.stream.deadletters import dead_letter, internal_error
 from worker.stream.histories import Draft, Histories, Size
 from worker.stream.records import has_raw_name
@@ -35,6 +35,8 @@ Adjudicate: TypeAlias = Callable[[Event, bytes | None], Adjudicated | Rejected]
 Encode: TypeAlias = Callable[[Result], bytes]
 
 
+MOHS_PROCEDURES = ("17311", "17312", "17313", "17314", "17315")
+"""First and additional stages, and 17315 for blocks above those that a stage includes."""
 SLICE = 64
 """Records that are taken through the steps together: each step then finds its code and data in cache."""
 
@@ -48,12 +50,16 @@ class Tally(NamedTuple):
     findings: Counter[tuple[str, str]]
     policies: Counter[tuple[str, str]]
     rejected: Counter[str]
+    needed: Counter[str]
+    """Facts that pended lines wait for."""
+    units: Counter[str]
+    """Units of Mohs surgery on submitted claims, by procedure."""
     readjudications: Counter[str]
     """Results of claims decided again, by what kind of event made them so."""
     evicted: int
     """Claims that fell out of the look-back."""
-    happened: list[tuple[str, str]]
-    """Outcome and CloudEvents time of the event of each result whose event has a time."""
+    happened: list[tuple[str, str | None]]
+    """Outcome of each result and the CloudEvents time of its event, if that has one."""
 
 
 class Decided(NamedTuple):
@@ -274,7 +280,21 @@ def _tallied(collected: _Collected) -> Tally:
         findings=Counter([(finding.rule, finding.verdict) for line in lines for finding in line.findings]),
         policies=Counter([used for _, result in decisions for used in result.basis.policies.items()]),
         rejected=Counter([reason for _, reason in collected.rejected]),
+        needed=Counter(
+            [fact for _, result in decisions for one in result.documentation_needed for fact in one.facts]
+        ),
+        units=_mohs_units([event for event, _ in accepted]),
         readjudications=readjudications,
         evicted=sum([answer.evicted for _, answer in accepted]),
-        happened=[(result.outcome, event.time) for event, result in decisions if event.time is not None],
+        happened=[(result.outcome, event.time) for event, result in decisions],
     )
+
+
+def _mohs_units(events: Iterable[Event]) -> Counter[str]:
+    units: Counter[str] = Counter()
+    for event in events:
+        if isinstance(event.data, Claim):
+            for line in event.data.lines:
+                if line.procedure in MOHS_PROCEDURES:
+                    units[line.procedure] += line.units
+    return units

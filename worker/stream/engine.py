@@ -14,7 +14,7 @@ import structlog
 import worker
 from worker.stream.breaker import Breaker
 from worker.stream.deciding import Decider
-from worker.stream.errors import INFRASTRUCTURE, Fenced, GaveUp, Stop, not_allowed, told
+from worker.stream.errors import INFRASTRUCTURE, BreakerOpen, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.health import Pulse
 from worker.stream.histories import Aside
 from worker.stream.lane import Shared
@@ -22,6 +22,7 @@ from worker.stream.memory import settle_memory
 from worker.stream.metrics import Metrics
 from worker.stream.retry import Backoff
 from worker.stream.source import Source
+from worker.stream.tracing import Off, tracing_of
 from worker.stream.verify import verify_topics
 
 if TYPE_CHECKING:
@@ -46,10 +47,16 @@ class Engine:
     def __init__(self, settings: Settings, load: Callable[[Settings], Core]) -> None:
         self.pulse = Pulse()
         self.metrics = Metrics(settings.input_topic)
+        self.metrics.configured(settings.partitions, settings.dead_letter_limit)
         self._settings = settings
+        self._breaker = Breaker(settings)
+        self.metrics.watch(
+            is_ready=lambda: not self.not_ready(), dead_letter_share=lambda: self._breaker.share
+        )
         self._load = load
         self._decider: Decider | None = None
         self._source: Source | None = None
+        self._is_broken = False
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -64,6 +71,8 @@ class Engine:
         """What readiness still waits for, in words; empty when ready."""
         if self._stopping.is_set():
             return ["the worker is stopping"]
+        if self._is_broken:
+            return ["a person: the breaker has stopped it"]
         waiting = [] if self._decider else ["policies and code sets"]
         if self._source is None or not self._source.has_assignment:
             return [*waiting, "an assignment from the group"]
@@ -73,15 +82,27 @@ class Engine:
     async def run(self, batches: Channel) -> None:
         """Work until ``stop``. ``batches`` is the agent's channel. Raises a Stop, or what crashed it."""
         self._idle.clear()
+        tracing = tracing_of(self._settings)
         try:
             await self._start()
             backoff = Backoff(self._settings)
-            breaker = Breaker(self._settings)
-            shared = Shared(self._settings, batches, self.metrics, breaker, self.pulse, backoff, Aside())
+            shared = Shared(
+                self._settings, batches, self.metrics, self._breaker, self.pulse, backoff, Aside(), tracing
+            )
             while not self._stopping.is_set():
                 await self._membership(shared, backoff)
+        except BreakerOpen:
+            self._is_broken = True
+            self.metrics.breaker_opened()
+            raise
         finally:
+            if not isinstance(tracing, Off):
+                await asyncio.to_thread(tracing.close)
             self._idle.set()
+
+    async def hold(self, seconds: float) -> None:
+        """Stay as it is for so long, alive and not ready, or until ``stop``."""
+        await self._beating(asyncio.sleep(seconds))
 
     async def stop(self) -> None:
         """Close the intake, let the lanes finish, leave the group; returns when that is done."""
@@ -102,7 +123,7 @@ class Engine:
         finally:
             loading.cancel()
             verifying.cancel()
-        self.metrics.loaded(worker.__version__, core.policy_digest, core.codes_digest, core.releases)
+        self.metrics.loaded(worker.__version__, core)
         settle_memory()
         self._decider = Decider(core.adjudicate, core.encode, self._settings)
 

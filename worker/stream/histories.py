@@ -1,14 +1,17 @@
 """A lane's memory: the stored history of every member of its partition, byte for byte as in the changelog.
 
-Nothing here looks into a history; the pure code does. The batch that follows the one in flight is decided
-with what that one has changed, so memory runs ahead of the broker. It may, because of one rule: a lane that
-fails, in whatever way, throws its memory away with its producer and restores what is committed.
+Nothing here looks into a history; the pure code does, for the oldest pend too. The batch that follows the one
+in flight is decided with what that one has changed, so memory runs ahead of the broker. It may, because of one
+rule: a lane that fails, in whatever way, throws its memory away with its producer and restores what is
+committed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
+
+from worker.stream.pends import Pends
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition
@@ -23,6 +26,8 @@ class Size(NamedTuple):
     members: int
     bytes: int
     """Of the stored histories, without their keys."""
+    pended_since: int | None
+    """Date of receipt, as an ordinal, of the claim that has waited longest for an answer."""
 
 
 class Histories:
@@ -32,11 +37,13 @@ class Histories:
         """Take over ``states``; without any, no member has been seen yet."""
         self._states = {} if states is None else states
         self._bytes = sum(map(len, self._states.values()))
+        self._pends = Pends()
+        self._pends.note(self._states)
 
     @property
     def size(self) -> Size:
         """How much is held; counted as it changes, so that asking costs nothing."""
-        return Size(len(self._states), self._bytes)
+        return Size(len(self._states), self._bytes, self._pends.oldest)
 
     def of(self, member: bytes) -> bytes | None:
         """The stored history of a member; None if there is none."""
@@ -48,6 +55,7 @@ class Histories:
 
     def take(self, changed: dict[bytes, bytes]) -> None:
         """Hold what has changed."""
+        self._pends.note(changed)
         for member, state in changed.items():
             self._bytes += len(state) - len(self._states.get(member, b""))
             self._states[member] = state

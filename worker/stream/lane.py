@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from worker.stream.histories import Aside
     from worker.stream.intake import Intake
     from worker.stream.metrics import Metrics
+    from worker.stream.tracing import Tracing
     from worker.stream.transaction import Outgoing
 
 BATCH_BYTES = 4 << 20
@@ -60,6 +61,17 @@ class Shared(NamedTuple):
     """Of the memberships; a commit renews it."""
     aside: Aside
     """Memory of lanes that have ended."""
+    tracing: Tracing
+
+
+class _Ahead(NamedTuple):
+    """A batch that was decided and is not committed yet."""
+
+    decided: Decided
+    records: Sequence[ConsumerRecord]
+    """The input records that it decided."""
+    began_ns: int
+    """Unix time at which they were taken out of the buffer, in nanoseconds."""
 
 
 class Lane:
@@ -79,6 +91,10 @@ class Lane:
         self._buffer: deque[ConsumerRecord] = deque()
         self._buffered_bytes = 0
         self._deciding = 0
+        self._taken: deque[int] = deque()
+        """Timestamps of the first records of the batches in flight."""
+        self._left: int | None = None
+        """That of the oldest record that another life of this lane has left uncommitted."""
         self._arrived = asyncio.Event()
         self._passed = asyncio.Event()
         self._fault: Exception | None = None
@@ -114,6 +130,15 @@ class Lane:
     def is_idle(self) -> bool:
         """Whether everything that was fetched is committed."""
         return self.is_open and not self._buffer and not self._deciding
+
+    @property
+    def behind_since(self) -> int | None:
+        """Kafka timestamp, in milliseconds, of the oldest record not committed yet; None if none is here."""
+        if self._left is not None:
+            return self._left
+        if self._taken:
+            return self._taken[0]
+        return self._buffer[0].timestamp if self._buffer else None
 
     # ---- its own task
 
@@ -169,6 +194,7 @@ class Lane:
             # Memory runs ahead of what is committed. Only here, with no batch between, it does not.
             self._shared.aside.lay(self.partition, histories, self.next_offset)
         finally:
+            self._left = self.behind_since
             self.is_open = False
             self.intake.hold()
             self._buffer.clear()
@@ -212,18 +238,19 @@ class Lane:
         """Decide and commit batch by batch; the next batch is decided while one is being committed."""
         ahead = asyncio.ensure_future(self._decide_next(histories))
         try:
-            while (decided := await self._awaited(ahead, producer)) is not None:
+            while (batch := await self._awaited(ahead, producer)) is not None:
                 ahead = asyncio.ensure_future(self._decide_next(histories))
-                await self._commit(producer, decided)
+                await self._traced(producer, batch)
             await self._settle(producer)
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
             self._deciding = 0
+            self._taken.clear()
 
     async def _awaited(
-        self, ahead: asyncio.Task[Decided | None], producer: TransactionalProducer
-    ) -> Decided | None:
+        self, ahead: asyncio.Task[_Ahead | None], producer: TransactionalProducer
+    ) -> _Ahead | None:
         """What ``ahead`` gives; while there is nothing to decide the lane settles from time to time."""
         while not ahead.done():
             await asyncio.wait([ahead], timeout=SETTLE_S)
@@ -245,15 +272,18 @@ class Lane:
 
     async def _transact(
         self, producer: TransactionalProducer, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int
-    ) -> None:
+    ) -> float:
+        """Commit; returns the seconds that sending took of it."""
         self._in_transaction = True
-        await producer.commit(outputs, next_offset)
+        sending = await producer.commit(outputs, next_offset)
         self._in_transaction = False
         self.next_offset = next_offset
+        self._left = None
         self._backoff.succeeded()
         self._shared.patience.succeeded()
+        return sending
 
-    async def _decide_next(self, histories: Histories) -> Decided | None:
+    async def _decide_next(self, histories: Histories) -> _Ahead | None:
         """The next batch, decided; waits for records, but never for more of them. None when retired."""
         while not self._has_passed() and self._fault is None and not self._buffer:
             self._arrived.clear()
@@ -262,8 +292,10 @@ class Lane:
             return None
         if self._fault is not None:
             raise self._fault
+        began_ns = time.time_ns()
         batch = Batch(self._take(), histories, asyncio.get_running_loop().create_future())
         self._deciding += len(batch.records)
+        self._taken.append(batch.records[0].timestamp)
         await self._shared.batches.put(batch)
         try:
             decided = await batch.decided
@@ -273,7 +305,17 @@ class Lane:
                 f"cannot be decided, {told(bug)}; nothing of them is committed"
             ) from bug
         self._put_back(batch.records[decided.records :])
-        return decided
+        return _Ahead(decided, batch.records[: decided.records], began_ns)
+
+    async def _traced(self, producer: TransactionalProducer, batch: _Ahead) -> None:
+        """Commit a batch, and let its trace tell how that ended."""
+        tracing = self._shared.tracing
+        try:
+            await self._commit(producer, batch.decided)
+        except BaseException as error:
+            tracing.batch(batch.records, batch.began_ns, error)
+            raise
+        tracing.batch(batch.records, batch.began_ns)
 
     async def _commit(self, producer: TransactionalProducer, decided: Decided) -> None:
         bugs = ((self.partition.partition, offset) for offset in decided.bugs)
@@ -287,10 +329,11 @@ class Lane:
             self._settings.dead_letter_topic: decided.dead_letters,
         }
         began = time.perf_counter()
-        await self._transact(producer, outputs, decided.next_offset)
+        sending = await self._transact(producer, outputs, decided.next_offset)
         self._deciding -= decided.records
+        self._taken.popleft()
         self._shared.breaker.committed(decided.records, dead)
-        self._shared.metrics.batch(decided, time.perf_counter() - began)
+        self._shared.metrics.batch(decided, sending, time.perf_counter() - began)
         self._shared.metrics.histories(self.partition.partition, decided.histories)
 
     # ---- the buffer

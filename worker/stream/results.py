@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES
+from worker.stream.tracing import TRACEPARENT, origin
 from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
@@ -44,9 +45,16 @@ class ResultRecords:
         headers += (
             (name, trace)
             for name, trace in cause.headers
-            if name == "traceparent" and len(trace or b"") <= TRACEPARENT_BYTES
+            if name == TRACEPARENT and len(trace or b"") <= TRACEPARENT_BYTES
         )
         outgoing = Outgoing(cause.key, value, cause.timestamp, headers, cause.offset)
         if outgoing.size > RESULT_BYTES - HEADERS_BYTES:
             raise ResultTooLarge
         return outgoing
+
+
+def trace_of(result: Outgoing) -> str | None:
+    """The trace id (W3C Trace Context, 32 hex digits) that came with a result's cause; None without one."""
+    name, _ = result.headers[-1]  # where ``record`` puts it
+    traced = origin(result.headers) if name == TRACEPARENT else None
+    return None if traced is None else f"{traced.trace_id:032x}"

@@ -91,7 +91,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         while await self._unless_stopped(self._fetch()):
             if time.monotonic() - reported > TICK_S:
                 reported = time.monotonic()
-                await self._report_lag()
+                await self._report()
 
     async def _fetch(self) -> None:
         """Give the lanes what there is; what is left of a partition that its lane holds is fetched again.
@@ -150,15 +150,18 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             stopped.cancel()
             task.cancel()
 
-    async def _report_lag(self) -> None:
+    async def _report(self) -> None:
+        """Say how many lanes work, and how far each partition is behind."""
+        metrics = self._shared.metrics
+        metrics.working(sum(lane.is_open for lane in self.lanes.values()))
         for partition, lane in list(self.lanes.items()):
-            intake = lane.intake
-            end = intake.stable_end()
-            if lane.is_open and end is not None:
-                # Transaction markers at the end of the log are offsets, but no records.
-                stands = await intake.position() if lane.is_idle else lane.next_offset
-                if stands is not None:
-                    self._shared.metrics.lag(partition.partition, max(0, end - stands))
+            records = await _lag(lane)
+            if records is not None:
+                metrics.lag(partition.partition, records)
+            # What is there and was not fetched yet keeps the age that was told of what came before it.
+            since = lane.behind_since
+            if since is not None or records == 0:
+                metrics.behind(partition.partition, since)
 
     # ---- rebalances
 
@@ -172,6 +175,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in revoked:
             self._shared.metrics.unassigned(partition.partition)
         self._shared.metrics.assigned(0)
+        self._shared.metrics.working(0)
 
     def _tell_joining(self) -> None:
         group = self._settings.app_id
@@ -243,7 +247,19 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stopping.set()
         for intake in self._intakes:  # the next membership may be without them, and is told of no revocation
             self._shared.metrics.unassigned(intake.partition.partition)
+        self._shared.metrics.assigned(0)
+        self._shared.metrics.working(0)
         await leave(self._consumer, self._settings.app_id)
+
+
+async def _lag(lane: Lane) -> int | None:
+    """Stable records of a lane's partition that are not committed yet; None where that cannot be told."""
+    end = lane.intake.stable_end()
+    if not lane.is_open or end is None:
+        return None
+    # Transaction markers at the end of the log are offsets, but no records.
+    stands = await lane.intake.position() if lane.is_idle else lane.next_offset
+    return None if stands is None else max(0, end - stands)
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:

@@ -9,6 +9,7 @@ transactional id settles what it left open.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -91,13 +92,14 @@ class TransactionalProducer:
         async with asyncio.timeout(self._settings.producer_start_deadline_s):
             await self._producer.start()
 
-    async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int | None) -> None:
+    async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int | None) -> float:
         """Write ``outputs`` (by topic) and the input offset, if there is one, in one transaction.
 
-        Raises Fenced if the transactional id has another producer, Refused if a record is larger than its
-        topic takes; after any exception the state of the transaction is unknown and the producer must be
-        discarded.
+        Returns the seconds until all of it was acknowledged; offset and end come after that. Raises Fenced if
+        the transactional id has another producer, Refused if a record is larger than its topic takes; after
+        any exception the state of the transaction is unknown and the producer must be discarded.
         """
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._settings.batch_deadline_s):
                 await self._producer.begin_transaction()
@@ -106,6 +108,7 @@ class TransactionalProducer:
                     for batch, packed in self._packed(records):
                         deliveries.append(await self._sent(topic, batch, packed))
                 await self._delivered(deliveries)
+                delivered = time.perf_counter()
                 if next_offset is not None:
                     await self._producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await self._producer.commit_transaction()
@@ -114,6 +117,7 @@ class TransactionalProducer:
             if isinstance(reason, ProducerFenced):
                 raise Fenced(f"partition {self._source.partition} of {self._source.topic}") from error
             raise reason from (None if reason is error else error)
+        return delivered - began
 
     def _given_up(self) -> BaseException | None:
         """Why aiokafka has given the transaction up, if it has: what it raises next does not tell."""

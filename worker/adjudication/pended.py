@@ -1,0 +1,53 @@
+"""How long a member's claims have been waiting for an answer, told from a stored history at a glance."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+PENDED = b"pend"
+"""What a stored history has in it if a claim's latest result is a pend: the outcome is kept as a word."""
+
+
+class _Published(Struct, array_like=True, gc=False):
+    """The beginning of ``held.Published``."""
+
+    revision: Raw
+    result_id: Raw
+    outcome: str
+
+
+class _Held(Struct, array_like=True, gc=False):
+    """The beginning of ``held.Held``; what is not asked for is passed over unread."""
+
+    claim_id: Raw
+    frequency: Raw
+    original_claim_id: Raw
+    received: int
+    inherited: Raw
+    standing: Raw
+    is_lost: Raw
+    is_expired: Raw
+    dates: Raw
+    seen: Raw
+    published: _Published
+
+
+class _History(Struct, array_like=True, gc=False):
+    """``held.History``."""
+
+    claims: list[_Held]
+
+
+_decode = msgspec.msgpack.Decoder(_History).decode
+
+
+def oldest_pend(state: bytes) -> int | None:
+    """Date of receipt, as a proleptic ordinal, of the oldest claim that is pended; None if none is.
+
+    ``state`` is a stored history of the current version. Most have no pend, and are not decoded for it.
+    """
+    if PENDED not in state:
+        return None
+    held = _decode(memoryview(state)[1:]).claims
+    return min([one.received for one in held if one.published.outcome == "pend"], default=None)
