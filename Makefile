@@ -84,6 +84,10 @@ bench-replay: $(READY) ## Replay a million events with one process and with two,
 goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference
 	$(BIN)/python -m tests.contract.write_goldens
 
+.PHONY: dashboards
+dashboards: $(READY) ## Write grafana/dashboards anew from grafana/source
+	$(BIN)/python -m grafana.source
+
 .PHONY: kafka-jars
 kafka-jars: $(READY) ## Fetch Apache Kafka's jars, once
 	@$(BIN)/mms-worker devkit jars
