@@ -78,31 +78,48 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         hide_input_in_errors=True,
         allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     bootstrap_servers: Servers = "127.0.0.1:9092"
+    """Brokers that are asked first; they tell of the others."""
     app_id: Name = "mms-adjudication-worker"
     """Consumer group, and the beginning of every transactional id."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How brokers are spoken to: ``SSL`` is TLS, ``SASL`` is with a login."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the user is proved to the brokers, by a protocol with ``SASL``."""
     sasl_username: str | None = None
+    """The user whose rights on topics and group the worker has."""
     sasl_password_file: FilePath | None = None
+    """File with the password of that user. A new one is used from the next connection on."""
     tls_ca_file: FilePath | None = None
+    """Certificates (PEM) that those of brokers must come from; without it those of the system."""
     tls_cert_file: FilePath | None = None
+    """The worker's own certificate (PEM), for brokers that ask for one."""
     tls_key_file: FilePath | None = None
+    """Key of that certificate (PEM); without it the key is in the certificate's file."""
     tls_key_password_file: FilePath | None = None
+    """File with the password of that key, if it is encrypted."""
 
     input_topic: Name = "mms.claim-events.v1"
+    """Events of claims, which are read; only ``dlq redrive`` writes to it."""
     results_topic: Name = "mms.claim-results.v1"
+    """Where results of adjudication are published."""
     dead_letter_topic: Name = "mms.claim-events.dlq.v1"
+    """Where records go that cannot be decided, as they came in and with the reason."""
     changelog_topic: Name = "mms.member-history.changelog.v1"
+    """Members' histories, compacted: a partition is restored from it."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
     """Partitions of each of the four topics; state moves with them, so they are never changed afterwards."""
     replication: Annotated[int, Field(ge=1, le=32)] = 3
     """Replicas of each partition, when ``topics create`` makes them."""
     input_retention_days: Days = 14
+    """How long ``topics create`` has brokers keep events. What is gone cannot be replayed."""
     results_retention_days: Days = 400
+    """How long ``topics create`` has brokers keep results. Replay compares with them."""
     dead_letter_retention_days: Days = 90
+    """How long ``topics create`` has brokers keep dead letters, to be redriven."""
     history_max_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     """The cap of one member's history; the changelog's records may be twice as large."""
     history_look_back_days: Annotated[int, Field(ge=1, le=36_500)] = 400
@@ -119,42 +136,60 @@ class Settings(BaseSettings):
     codes_dir: DirectoryPath | None = None
     """Code sets to use instead of those that come with the worker."""
     policies_dir: DirectoryPath | None = None
+    """Policies to use instead of those that come with the worker."""
     payers_file: FilePath | None = None
+    """Which payer uses which policy, instead of the ``payers.toml`` beside the policies."""
 
     batch_max_records: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """The most records that are decided and committed as one batch; none is waited for to fill it."""
     batch_max_ms: Annotated[float, Field(gt=0, le=5000)] = 50
     """How long the decisions of one batch may hold up everything else in the process, heartbeats included.
 
     A batch is cut behind the record at which this time is over.
     """
     buffer_high_records: Annotated[int, Field(ge=2)] = 8000
-    """A lane's buffer above which its partition is paused, and below which it is resumed."""
+    """Records in a lane's buffer above which its partition is paused."""
     buffer_low_records: Annotated[int, Field(ge=1)] = 3000
+    """To what a paused partition's buffer has to fall before it is resumed."""
     buffer_high_bytes: Annotated[int, Field(ge=1 << 20)] = 32 << 20
+    """Bytes of a lane's buffer above which its partition is paused too; it is resumed at half of that."""
 
     session_timeout_s: Seconds = 10
+    """After how long without a heartbeat a worker's partitions are given to another."""
     heartbeat_interval_s: Seconds = 0.5
+    """How often a worker shows the group that it lives, and hears of a rebalance."""
     fetch_max_wait_ms: Annotated[int, Field(ge=1, le=20)] = 20
-    """A broker answers one fetch of a connection at a time: a longer wait is latency of every partition."""
+    """How long a broker may hold back a fetch that finds nothing.
+
+    It answers one of a connection at a time: a longer wait is latency of every partition.
+    """
     metadata_max_age_s: Seconds = 30
     """How soon changed partition counts are noticed."""
     request_timeout_s: Seconds = 10
+    """How long a broker may take to answer a request."""
     transaction_timeout_s: Seconds = 15
+    """After how long brokers abort a transaction whose worker is gone; until then readers wait."""
     producer_start_deadline_s: Seconds = 10
+    """How long a lane's producer may take to start; it fences a former one meanwhile."""
     batch_deadline_s: Seconds = 8
-    """From the first byte sent to the commit's answer."""
+    """How long a batch may take from first byte sent to the commit's answer; then its lane begins again."""
     producer_stop_deadline_s: Seconds = 1
+    """How long a producer that is thrown away may take to stop before it is cut off."""
     revoke_deadline_s: Seconds = 5
+    """How long batches in flight may take to commit when their partition is taken away."""
     stop_deadline_s: Seconds = 3.5
     """How long a stopping worker lets its lanes finish the batches in flight."""
     retry_first_s: Seconds = 0.1
+    """The longest wait before the first retry of what failed; each further one doubles it."""
     retry_longest_s: Seconds = 5
+    """The longest wait before any retry."""
     patience_s: Seconds = 120
     """How long one partition, or the group, may fail without a success before the worker crashes."""
 
     dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of dead letters above which the worker stops instead of going on."""
     dead_letter_window_s: Seconds = 60
+    """How far back records count for the share of dead letters."""
     dead_letter_least_records: Annotated[int, Field(ge=1)] = 200
     """Records in the window below which the share says nothing."""
     breaker_hold_s: Annotated[float, Field(ge=0, le=600)] = 20
@@ -164,11 +199,13 @@ class Settings(BaseSettings):
     """
 
     web_host: str = "127.0.0.1"
+    """Address that /livez, /readyz and /metrics are served on; the default is for this machine alone."""
     web_port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """Port of /livez, /readyz and /metrics; 0 takes a free one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe of what is logged."""
     log_format: Literal["auto", "json", "console"] = "auto"
-    """``auto``: for people on a terminal, JSON elsewhere."""
+    """``json``, or ``console`` for people; ``auto`` is ``console`` on a terminal and JSON elsewhere."""
     traces: Literal["off", "otlp"] = "off"
     """``otlp``: a span a batch, sent as the ``OTEL_`` variables say; needs the extra ``tracing``."""
 

@@ -17,6 +17,7 @@ from worker.commands.brokers import (
     settings_or_exit,
 )
 from worker.commands.loading import USUAL_LIMITS, HistoryLimits
+from worker.commands.pushing import pushing
 from worker.commands.replay_options import (
     FILE_PARTS,
     RECORDED,
@@ -57,11 +58,13 @@ def replay(
     the policies and code sets that its result names, found in the package or in folders given by --basis;
     what differs is told with its cause. With --policies, --codes or --payers the report is about what those
     would have decided. Ctrl-C puts aside what is done, for --resume; a second one does not wait for that.
+    With --push a Prometheus Pushgateway is told how it ended, unless it was interrupted; whether that worked
+    changes no exit code.
 
     Exit code 0 when every published result was reproduced, 1 when something differs, 2 when the evidence or
     the options do not allow a verdict, 130 or 143 when it was interrupted.
     """
-    with judging():
+    with pushing(into.push, given) as ending, judging():
         with told_if_stopped("stopped before anything was decided"):
             require_pyarrow()
 
@@ -84,7 +87,8 @@ def replay(
             )
             plan = _plan_or_exit(given, asked)
         processes = into.processes or usable_cores()
-        replay_or_exit(plan, Order(into.out, before, tuple(sys.argv[1:]), processes, lines=into.progress))
+        order = Order(into.out, before, tuple(sys.argv[1:]), processes, lines=into.progress)
+        replay_or_exit(plan, order, heard=ending.take)
 
 
 def _plan_or_exit(given: Given, asked: Asked) -> Plan:

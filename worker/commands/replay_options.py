@@ -87,6 +87,10 @@ class Into:
     progress: Annotated[
         bool, Parameter(negative="", help="Tell progress a line at a time where there is no terminal.")
     ] = False
+    push: Annotated[
+        str | None,
+        Parameter(help="Tell a Prometheus Pushgateway how it ended: http://host:port or https://host:port."),
+    ] = None
 
 
 TOPICS = Given()

@@ -25,7 +25,7 @@ from worker.replay.running.processes import ShardFailedError, StoppedError, repl
 from worker.replay.running.working import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from worker.replay.output.summary import Summary
@@ -80,12 +80,16 @@ class Done(NamedTuple):
     report: Path
 
 
-def replay_or_exit(plan: Plan, order: Order, work: Work = replay_shard) -> NoReturn:
-    """Replay, write all outputs, tell what was found, and exit.
+def replay_or_exit(
+    plan: Plan, order: Order, work: Work = replay_shard, heard: Callable[[Summary], None] | None = None
+) -> NoReturn:
+    """Replay, write all outputs, tell what was found, ``heard`` first, and exit.
 
     Exit code 0 when nothing differs, 1 when something does, others as ``carry_out_or_exit``.
     """
     done = carry_out_or_exit(plan, order, work)
+    if heard is not None:
+        heard(done.summary)
     with telling_verdict():
         _tell(done)
     sys.exit(0 if done.summary.verdict == "reproduced" else DIFFERS)
