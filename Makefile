@@ -88,6 +88,10 @@ goldens: $(READY) ## Write anew the expected results beside the schemas' example
 dashboards: $(READY) ## Write grafana/dashboards anew from grafana/source
 	$(BIN)/python -m grafana.source
 
+.PHONY: rules
+rules: $(READY) ## Write grafana/rules anew into the cluster's PrometheusRule; read the difference
+	$(BIN)/python -m tests.deploy.write_prometheus_rule
+
 .PHONY: kafka-jars
 kafka-jars: $(READY) ## Fetch Apache Kafka's jars, once
 	@$(BIN)/mms-worker devkit jars

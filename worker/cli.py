@@ -14,12 +14,14 @@ app = App(name="mms-worker", version=__version__, help="Adjudicates claims for M
 app.command("worker.commands.adjudicate:adjudicate_file", name="adjudicate")
 app.command("worker.commands.explain:explain", name="explain")
 app.command("worker.commands.run:run", name="run")
+app.command("worker.commands.status:status", name="status")
 app.command("worker.commands.topics:app", name="topics")
 app.command("worker.commands.history:app", name="history")
 app.command("worker.commands.dlq:app", name="dlq")
 app.command("worker.commands.codes:app", name="codes")
 app.command("worker.commands.policy:app", name="policy")
 app.command("worker.commands.replay:app", name="replay")
+app.command("worker.commands.settings:app", name="settings")
 app.command("worker.commands.devkit:app", name="devkit")
 
 
