@@ -1,0 +1,166 @@
+"""The image without a container engine: the Dockerfile is clean, and what its commands build works."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import IN_CI
+from tests.deploy.building import IMAGE_USER, Image, build, entry_point, give_write_permission
+from tests.deploy.dockerfile import DOCKERFILE, PROJECT, context, is_ignored, stages
+from tests.stream.streamkit import until
+from worker import __version__
+from worker.settings import PREFIX, Settings, variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.stream.streamkit import Stream
+
+EXAMPLE = PROJECT / "schemas" / "examples" / "claim-submitted" / "add-on-without-parent.json"
+FINAL = stages()[-1]
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    pinned = PROJECT / "build" / "tools" / "bin" / "uv"  # where the Makefile gets one, if there is none
+    uv = str(pinned) if pinned.is_file() else shutil.which("uv")
+    if uv is None:
+        if IN_CI:
+            pytest.fail("CI must run the Dockerfile's commands: there is no uv", pytrace=False)
+        pytest.skip("THE DOCKERFILE'S COMMANDS WERE NOT RUN: there is no uv on this machine")
+    with tempfile.TemporaryDirectory(prefix="mms-image-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)  # pytest's own folders are closed to other users
+        try:
+            yield build(root, uv)
+        finally:
+            give_write_permission(root)
+
+
+def test_hadolint_finds_nothing() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_build_sees_the_package_and_its_metadata_and_nothing_else() -> None:
+    seen = {path.parts[0] for path in context()}
+    assert seen == {"pyproject.toml", "uv.lock", "README.md", "LICENSE", "worker"}
+
+
+@pytest.mark.parametrize(
+    "path", [".git/config", ".venv/bin/python", "worker/__pycache__/cli.pyc", "deploy/compose.yaml", ".env"]
+)
+def test_what_is_not_for_the_image_is_kept_out(path: str) -> None:
+    assert is_ignored(Path(path))
+
+
+def test_images_are_pinned_and_can_be_pinned_by_digest() -> None:
+    (head, *built) = stages()
+    images = {name: value for one in head for name, value in one.variables.items()}
+    assert all(re.search(r":\d+\.\d+\.\d+", value) for value in images.values()), images
+    used = [stage[0].rest.split()[0] for stage in built]
+    assert set(used) == {f"${{{name}}}" for name in images}
+    minor = re.search(r"python:(\d+\.\d+)\.", images["PYTHON_IMAGE"])
+    assert minor is not None
+    assert minor[1] == f"{sys.version_info.major}.{sys.version_info.minor}", "not what the tests run on"
+
+
+def test_the_final_stage_needs_no_shell_and_no_root() -> None:
+    words = {one.word: one for one in FINAL}
+    assert all(one.is_exec for one in FINAL if one.word in {"RUN", "ENTRYPOINT", "CMD"})
+    assert words["USER"].rest == f"{IMAGE_USER}:{IMAGE_USER}"
+    assert words["EXPOSE"].rest == str(Settings().web_port)
+    assert words["STOPSIGNAL"].rest == "SIGTERM"
+    assert "HEALTHCHECK" not in words
+    assert entry_point() == ["mms-worker"]
+    copied = [one for one in FINAL if one.word == "COPY"]
+    assert [(one.flags, one.words) for one in copied] == [(["--from=builder"], ["/opt/mms", "/opt/mms"])]
+
+
+def test_labels_and_version_are_the_projects() -> None:
+    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    arguments = {name: value for one in FINAL if one.word == "ARG" for name, value in one.variables.items()}
+    labels = {name: value for one in FINAL if one.word == "LABEL" for name, value in one.variables.items()}
+    assert arguments["VERSION"] == declared["version"] == __version__
+    assert labels["org.opencontainers.image.title"] == declared["name"]
+    assert labels["org.opencontainers.image.licenses"] == declared["license"]
+
+
+@pytest.mark.parametrize(
+    ("extras", "asked"), [("", []), ("replay tracing", ["--extra", "replay", "--extra", "tracing"])]
+)
+def test_extras_are_asked_for_by_a_build_argument(tmp_path: Path, extras: str, asked: list[str]) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text('#!/bin/sh\necho "$@"\n')
+    uv.chmod(0o755)
+    (builder,) = [stage for stage in stages()[1:] if stage[0].rest.endswith(" AS builder")]
+    for step in [one for one in builder if one.word == "RUN"]:
+        environment = {"PATH": str(tmp_path), "EXTRAS": extras}
+        done = subprocess.run(
+            ["/bin/sh", "-c", step.rest], env=environment, capture_output=True, text=True, check=True
+        )
+        words = done.stdout.split()
+        assert words[:3] == ["sync", "--frozen", "--no-dev"]
+        assert words[4:] == asked
+
+
+def test_what_the_commands_build_says_its_version(image: Image) -> None:
+    done = image.run("--version")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, __version__, "")
+
+
+def test_it_is_no_editable_install_and_its_bytecode_is_compiled(image: Image) -> None:
+    (package,) = image.root.glob("opt/mms/lib/python3*/site-packages/worker")
+    assert list(package.glob("__pycache__/cli.*.pyc"))
+    assert (package / "devkit" / "data" / "claim_mix.toml").is_file()
+    assert not list(package.parent.glob("pytest*"))
+
+
+def test_it_decides_a_claim_without_writing_anything(image: Image) -> None:
+    claim = json.dumps(json.loads(EXAMPLE.read_text()))
+    done = image.run("adjudicate", "-", told=claim + "\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json.loads(EXAMPLE.with_suffix(".result.json").read_text())
+
+
+def test_what_would_write_a_file_is_found_out(image: Image) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        done = image.run("devkit", "generate", "--count", "1", "--out", f"{folder}/claims.jsonl")
+        assert done.returncode != 0
+        assert "File too large" in done.stderr
+
+
+async def test_it_runs_as_a_worker_on_real_kafka_without_writing_anything(
+    image: Image, stream: Stream
+) -> None:
+    settings = {
+        variable(name): str(getattr(stream.settings, name)) for name in stream.settings.model_fields_set
+    }
+    assert all(name.startswith(PREFIX) for name in settings)
+    with ExitStack() as ending:
+        worker = ending.enter_context(image.start("run", **settings))
+        ending.callback(worker.kill)
+        load = image.run("devkit", "load", "--rate", "500", "--count", "200", **settings)
+        assert (load.returncode, load.stderr) == (0, "")
+        await until(lambda: worker.poll() is not None or _committed(stream, 200), "200 decisions")
+        worker.send_signal(signal.SIGTERM)
+        out, err = worker.communicate(timeout=60)
+        assert worker.returncode == 0, out + err
+
+
+async def _committed(stream: Stream, records: int) -> bool:
+    return await stream.committed() >= records
