@@ -1,8 +1,8 @@
 """A lane's memory: the stored history of every member of its partition, byte for byte as in the changelog.
 
-Nothing here looks into a history; the pure code does, for the oldest pend too. The batch that follows the one
-in flight is decided with what that one has changed, so memory runs ahead of the broker. It may, because of one
-rule: a lane that fails, in whatever way, throws its memory away with its producer and restores what is
+Nothing here looks into a history; the pure code does, for the oldest pend too. The batch that follows the
+one in flight is decided with what that one has changed, so memory runs ahead of the broker. It may, because
+of one rule: a lane that fails, in whatever way, throws its memory away with its producer and restores what is
 committed.
 """
 
