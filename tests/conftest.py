@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SKIPPED = "no real Kafka on this machine: "
+NO_PROMETHEUS = "no real Prometheus on this machine: "
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -37,14 +38,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it once and loudly if this machine cannot run a real broker."""
+    """Say it once and loudly if this machine cannot run a real broker, or no Prometheus."""
     # The reports come here from whichever process ran the test.
-    reasons = (str(report.longrepr[2]) for report in terminalreporter.getreports("skipped"))
-    if (told := next((reason for reason in reasons if _SKIPPED in reason), None)) is not None:
-        missing = told.partition(_SKIPPED)[2]
-        terminalreporter.write_line(
-            f"NOTHING WAS TESTED AGAINST REAL KAFKA: {missing}", yellow=True, bold=True
-        )
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.getreports("skipped")]
+    for start, untested in (
+        (_SKIPPED, "NOTHING WAS TESTED AGAINST REAL KAFKA"),
+        (NO_PROMETHEUS, "DASHBOARDS AND ALERTS WERE NOT TESTED AGAINST A REAL PROMETHEUS"),
+    ):
+        if (told := next((reason for reason in reasons if start in reason), None)) is not None:
+            missing = told.partition(start)[2]
+            terminalreporter.write_line(f"{untested}: {missing}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")

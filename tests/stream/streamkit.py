@@ -245,6 +245,14 @@ class Stream:
             timestamp_ms=timestamp,
         )
 
+    async def fence(self, partition: int) -> None:
+        """Use a lane's transactional id elsewhere, as a second owner of its partition would."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.settings.bootstrap_servers,
+            transactional_id=f"{self.settings.app_id}-{self.settings.input_topic}-{partition}",
+        ):
+            pass
+
     async def committed(self, client: AIOKafkaAdminClient | None = None) -> int:
         """Sum of the group's committed offsets over all partitions."""
         if client is None:

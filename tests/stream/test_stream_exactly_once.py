@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from tests.conftest import NewBroker
 from tests.stream.oracle import assert_exactly_once
@@ -86,22 +85,13 @@ async def test_a_fenced_worker_drops_its_lanes_and_joins_again(stream: Stream) -
     await stream.publish(records[:1_000])
     await stream.drained(1_000)
     for partition in range(stream.settings.partitions):
-        await fence(stream, partition)
+        await stream.fence(partition)
     await stream.publish(records[1_000:])
     await stream.drained(2_000)
     await assert_exactly_once(stream, records)
     assert len(worker.said("fenced: all lanes dropped, joining again")) == 1
     assert len(worker.said("joining group")) == len(worker.said("rejoining group")) == 1
     assert await worker.metric('mms_lane_restarts_total{reason="fenced"}') >= 1
-
-
-async def fence(stream: Stream, partition: int) -> None:
-    """Use a lane's transactional id elsewhere, as a second owner of its partition would."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=stream.settings.bootstrap_servers,
-        transactional_id=f"{stream.settings.app_id}-{stream.settings.input_topic}-{partition}",
-    ):
-        pass
 
 
 @pytest.fixture

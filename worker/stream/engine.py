@@ -81,8 +81,8 @@ class Engine:
 
     async def run(self, batches: Channel) -> None:
         """Work until ``stop``. ``batches`` is the agent's channel. Raises a Stop, or what crashed it."""
+        tracing = tracing_of(self._settings)  # it may refuse; nothing is to be stopped then
         self._idle.clear()
-        tracing = tracing_of(self._settings)
         try:
             await self._start()
             backoff = Backoff(self._settings)

@@ -300,6 +300,7 @@ class Lane:
         try:
             decided = await batch.decided
         except Exception as bug:
+            self._shared.tracing.batch(batch.records, began_ns, bug)
             raise Bug(
                 f"partition {self.partition.partition}: the records from offset {batch.records[0].offset} on "
                 f"cannot be decided, {told(bug)}; nothing of them is committed"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.stream.errors import INFRASTRUCTURE
+from worker.stream.uncaught import catch_the_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 SELDOM_S = 5.0
+SELDOM: Mapping[str, float] = {"aiokafka": SELDOM_S, "opentelemetry": 60.0}
+"""For how many seconds a library that repeats itself is not heard again with the same message."""
 
 QUIET: Mapping[str, int] = {
     "aiokafka": logging.WARNING,
@@ -32,6 +35,9 @@ QUIET: Mapping[str, int] = {
     "mode": logging.WARNING,
     "aiohttp": logging.WARNING,
     "asyncio": logging.WARNING,
+    "opentelemetry": logging.WARNING,
+    "opentelemetry.util.re": logging.CRITICAL,  # quotes OTEL_EXPORTER_OTLP_HEADERS, and those hold secrets
+    "urllib3": logging.WARNING,
 }
 
 
@@ -63,10 +69,11 @@ def configure_logs(settings: Settings) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(level, least))
+    catch_the_rest()
 
 
 class Seldom(logging.Filter):
-    """Lets a message of aiokafka through every few seconds: without a broker it is said ten times a second.
+    """Lets a message of some libraries through now and then: without broker or collector they repeat it.
 
     ``now`` is a clock in seconds that never goes back.
     """
@@ -78,10 +85,11 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is to be written."""
-        if not record.name.startswith("aiokafka"):
+        pause = SELDOM.get(record.name.partition(".")[0])
+        if pause is None:
             return True
         message, now = (record.name, str(record.msg)), self._now()
-        if now - self._said.get(message, -SELDOM_S) < SELDOM_S:
+        if now - self._said.get(message, -pause) < pause:
             return False
         self._said[message] = now
         return True

@@ -1,0 +1,101 @@
+"""Traces, for those who want them: a span a batch, with a link to the trace of each of its records.
+
+Off by default, and then OpenTelemetry is not even imported. A span says where a batch lies and how large it
+is, and never anything of what its records hold.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from worker.stream.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiokafka import ConsumerRecord
+
+    from worker.adjudication.decode import Headers
+    from worker.settings import Settings
+
+TRACEPARENT = "traceparent"
+
+_FORM = re.compile(
+    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+"""W3C Trace Context, level 1, section 3.2.2: version, trace, span, flags; more only of a later version."""
+_LONGEST = 512
+
+
+class Origin(NamedTuple):
+    """The span that a record was sent in, as its ``traceparent`` says."""
+
+    trace_id: int
+    span_id: int
+    flags: int
+
+
+class Tracing(Protocol):
+    """Where finished batches are told. Neither method raises, nor waits for a network."""
+
+    def batch(
+        self, records: Sequence[ConsumerRecord], began_ns: int, error: BaseException | None = None
+    ) -> None:
+        """One span for a batch that was decided and committed, or failed with ``error``.
+
+        ``records`` are of one partition, in order; ``began_ns`` is ``time.time_ns()`` when they were taken.
+        """
+
+    def close(self) -> None:
+        """Send what is buffered, for no longer than a second; call it once, beside the loop."""
+
+
+class Off:
+    """Traces nothing."""
+
+    def batch(
+        self, records: Sequence[ConsumerRecord], began_ns: int, error: BaseException | None = None
+    ) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def tracing_of(settings: Settings) -> Tracing:
+    """What ``MMS_TRACES`` asks for; how it is done is said by the standard ``OTEL_`` variables.
+
+    Raises Refused where OpenTelemetry is not installed, or one of those variables cannot be followed.
+    """
+    if settings.traces == "off":
+        return Off()
+    try:
+        from worker.stream.spans import Spans  # noqa: PLC0415  an optional extra
+    except ImportError as missing:
+        raise Refused(
+            f"MMS_TRACES={settings.traces} needs OpenTelemetry, which is not installed: "
+            f"pip install 'mms-adjudication-worker[tracing]'"
+        ) from missing
+    return Spans(settings)
+
+
+def origin(headers: Headers) -> Origin | None:
+    """The span that the headers of a record name; None where they name none, or not as W3C has it.
+
+    Of several the last one counts, as it does for Kafka's own clients.
+    """
+    for name, value in reversed(headers):
+        if name == TRACEPARENT:
+            return _origin(value or b"")
+    return None
+
+
+def _origin(value: bytes) -> Origin | None:
+    match = _FORM.fullmatch(value) if len(value) <= _LONGEST else None
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, more = match.groups()
+    if version == b"00" and more is not None:
+        return None
+    return Origin(int(trace_id, 16), int(span_id, 16), int(flags, 16))
