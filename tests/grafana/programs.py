@@ -1,4 +1,4 @@
-"""The programs of Debian that these tests run: the very ones that ops people have."""
+"""The programs that these tests run, from Debian's packages: the very ones that ops people have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.conftest import IN_CI
+from tests.conftest import IN_CI, NO_PROMETHEUS
 
 PACKAGES = {
     "prometheus": "prometheus",
@@ -19,8 +19,8 @@ def program(name: str) -> str:
     """The path of a program; without it the test fails in CI, and is skipped elsewhere."""
     path = shutil.which(name)
     if path is None:
-        missing = f"no {name} on this machine: apt-get install {PACKAGES[name]}"
+        missing = f"there is no {name}; install Debian's package {PACKAGES[name]}"
         if IN_CI:
-            pytest.fail(f"CI must test with the real one: {missing}", pytrace=False)
-        pytest.skip(missing)
+            pytest.fail(f"CI must test with a real Prometheus: {missing}", pytrace=False)
+        pytest.skip(f"{NO_PROMETHEUS}{missing}")
     return path
