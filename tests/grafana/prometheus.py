@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import aiohttp
 import yaml
 
-from tests.grafana.programs import program
-from tests.stream.streamkit import until
-from worker.devkit.ports import LOOPBACK, free_ports
-from worker.devkit.process import Child
+from tests.grafana.server import Server
+from worker.devkit.ports import free_ports
 
-STOP_S = 20.0
 DATA = "data"
 """Where its blocks are, in its directory."""
 END_OF_TIME = "4102444800"
@@ -33,56 +30,26 @@ class QueryError(AssertionError):
     """Prometheus refused an expression; the message has its reason."""
 
 
-class Prometheus:
+class Prometheus(Server):
     """One Prometheus; what it has stored is there for another that is made on its directory."""
+
+    NAME = "prometheus"
 
     def __init__(self, directory: Path, config: Mapping[str, Any], port: int | None = None) -> None:
         """Write ``config`` (that of ``prometheus.yml``) and start; ready once ``ready`` has returned.
 
         It listens on ``port``, or else on a free one.
         """
-        port = port or free_ports(1)[0]
         directory.mkdir(parents=True, exist_ok=True)
-        self.url = f"http://{LOOPBACK}:{port}"
-        self.log = directory / "prometheus.log"
         file = directory / "prometheus.yml"
         file.write_text(yaml.safe_dump(dict(config)))
-        self._child = Child(
-            [
-                program("prometheus"),
-                f"--config.file={file}",
-                f"--storage.tsdb.path={directory / DATA}",
-                f"--web.listen-address={LOOPBACK}:{port}",
-                "--enable-feature=exemplar-storage",
-                "--log.level=warn",
-            ],
-            self.log,
-        )
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.stop()
-
-    async def ready(self) -> None:
-        """Wait until it answers queries."""
-
-        async def is_ready() -> bool:
-            assert self._child.exit_code is None, self.log.read_text()
-            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/-/ready") as answer:
-                return answer.status == 200
-
-        await until(is_ready, "Prometheus to be ready")
-
-    def stop(self) -> None:
-        """End it; what it has scraped is on disk."""
-        self._child.stop(STOP_S)
+        options = [
+            f"--config.file={file}",
+            f"--storage.tsdb.path={directory / DATA}",
+            "--enable-feature=exemplar-storage",
+            "--log.level=warn",
+        ]
+        super().__init__(port or free_ports(1)[0], options, directory)
 
     async def query(self, expression: str) -> list[Sample]:
         """What the expression is now. Raises QueryError where it cannot be evaluated."""

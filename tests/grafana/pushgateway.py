@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import aiohttp
-
-from tests.grafana.programs import program
-from tests.stream.streamkit import until
-from worker.devkit.ports import LOOPBACK, free_ports
-from worker.devkit.process import Child
+from tests.grafana.server import Server
+from worker.devkit.ports import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STOP_S = 10.0
 
-
-class Pushgateway:
+class Pushgateway(Server):
     """One gateway; it forgets what was pushed when it ends."""
+
+    NAME = "prometheus-pushgateway"
 
     def __init__(self, directory: Path) -> None:
         """Start it; ready once ``ready`` has returned."""
-        (port,) = free_ports(1)
-        self.address = f"{LOOPBACK}:{port}"
-        self.url = f"http://{self.address}"
-        self._log = directory / "pushgateway.log"
         # Debian's build keeps what was pushed in a file of the system, if it is not told otherwise.
-        options = [f"--web.listen-address={self.address}", "--persistence.file="]
-        self._child = Child([program("prometheus-pushgateway"), *options], self._log)
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.stop()
-
-    async def ready(self) -> None:
-        """Wait until it takes what is pushed."""
-
-        async def is_ready() -> bool:
-            assert self._child.exit_code is None, self._log.read_text()
-            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/-/ready") as answer:
-                return answer.status == 200
-
-        await until(is_ready, "the Pushgateway to be ready")
-
-    def stop(self) -> None:
-        """End it."""
-        self._child.stop(STOP_S)
+        super().__init__(free_ports(1)[0], ["--persistence.file="], directory)

@@ -49,7 +49,7 @@ class Observed:
         offer, hold, flow = Lane.offer, Intake.hold, Intake.flow
 
         def offered(lane: Lane, records: Sequence[ConsumerRecord]) -> None:
-            held = Offer(len(lane._buffer), lane._buffered_bytes, len(records))
+            held = Offer(len(lane._buffer), lane._buffer.bytes, len(records))
             self.offers[lane.partition.partition].append(held)
             self._offering = True
             offer(lane, records)

@@ -214,7 +214,7 @@ async def test_records_for_which_a_batch_had_no_time_are_decided_next_and_in_the
         lane = await one.own()
         await stream.drained(len(records))
         await until(lambda: lane.is_idle, "the lane to have nothing left")
-        assert lane._buffered_bytes == 0
+        assert lane._buffer.bytes == 0
         commits = one.metrics.registry.get_sample_value("mms_commit_duration_seconds_count")
         assert commits == len(records)
     await assert_exactly_once(stream, records)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from worker.stream.agent import Batch
+from worker.stream.buffer import Buffer
 from worker.stream.errors import Bug, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.histories import Histories
 from worker.stream.offsets import starting_offset
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from worker.stream.metrics import Metrics
     from worker.stream.tracing import Tracing
     from worker.stream.transaction import Outgoing
-
-BATCH_BYTES = 4 << 20
-"""Size of input records above which a batch is not made larger."""
 
 SETTLE_S = 60.0
 """How long a lane waits for records before it commits where it stands behind markers; see ``_settle``."""
@@ -88,8 +86,7 @@ class Lane:
         self._settings = shared.settings
         self._log = log.bind(partition=partition.partition)
         self._backoff = Backoff(shared.settings)
-        self._buffer: deque[ConsumerRecord] = deque()
-        self._buffered_bytes = 0
+        self._buffer = Buffer(shared.settings)
         self._deciding = 0
         self._taken: deque[int] = deque()
         """Timestamps of the first records of the batches in flight."""
@@ -106,10 +103,9 @@ class Lane:
         """Buffer fetched records; a lane that is not open yet will fetch them again."""
         if not self.is_open or self._has_passed():
             return
-        self._buffer.extend(records)
-        self._buffered_bytes += sum(map(_size, records))
+        self._buffer.add(records)
         self._arrived.set()
-        if self._is_above_high_water():
+        if self._buffer.is_above_high_water:
             self.intake.hold()
 
     def retire(self) -> None:
@@ -138,7 +134,7 @@ class Lane:
             return self._left
         if self._taken:
             return self._taken[0]
-        return self._buffer[0].timestamp if self._buffer else None
+        return self._buffer.oldest_ms
 
     # ---- its own task
 
@@ -198,7 +194,6 @@ class Lane:
             self.is_open = False
             self.intake.hold()
             self._buffer.clear()
-            self._buffered_bytes = 0
             await producer.close()
 
     async def _histories(self) -> Histories:
@@ -293,7 +288,9 @@ class Lane:
         if self._fault is not None:
             raise self._fault
         began_ns = time.time_ns()
-        batch = Batch(self._take(), histories, asyncio.get_running_loop().create_future())
+        batch = Batch(self._buffer.take(), histories, asyncio.get_running_loop().create_future())
+        if self._buffer.is_below_low_water:
+            self.intake.flow()
         self._deciding += len(batch.records)
         self._taken.append(batch.records[0].timestamp)
         await self._shared.batches.put(batch)
@@ -305,7 +302,9 @@ class Lane:
                 f"partition {self.partition.partition}: the records from offset {batch.records[0].offset} on "
                 f"cannot be decided, {told(bug)}; nothing of them is committed"
             ) from bug
-        self._put_back(batch.records[decided.records :])
+        rest = batch.records[decided.records :]  # for which there was no time
+        self._buffer.put_back(rest)
+        self._deciding -= len(rest)
         return _Ahead(decided, batch.records[: decided.records], began_ns)
 
     async def _traced(self, producer: TransactionalProducer, batch: _Ahead) -> None:
@@ -336,44 +335,3 @@ class Lane:
         self._shared.breaker.committed(decided.records, dead)
         self._shared.metrics.batch(decided, sending, time.perf_counter() - began)
         self._shared.metrics.histories(self.partition.partition, decided.histories)
-
-    # ---- the buffer
-
-    def _take(self) -> list[ConsumerRecord]:
-        """What is there, within the bounds of a batch."""
-        most, size = self._settings.batch_max_records, 0
-        records: list[ConsumerRecord] = []
-        while self._buffer and len(records) < most and size < BATCH_BYTES:
-            record = self._buffer.popleft()
-            size += _size(record)
-            records.append(record)
-        self._buffered_bytes -= size
-        if self._is_below_low_water():
-            self.intake.flow()
-        return records
-
-    def _put_back(self, records: Sequence[ConsumerRecord]) -> None:
-        """Records that were taken and for which there was no time: they are the next to be decided."""
-        self._buffer.extendleft(reversed(records))
-        self._buffered_bytes += sum(map(_size, records))
-        self._deciding -= len(records)
-
-    def _is_above_high_water(self) -> bool:
-        settings = self._settings
-        return (
-            len(self._buffer) > settings.buffer_high_records
-            or self._buffered_bytes > settings.buffer_high_bytes
-        )
-
-    def _is_below_low_water(self) -> bool:
-        settings = self._settings
-        return (
-            len(self._buffer) <= settings.buffer_low_records
-            and self._buffered_bytes <= settings.buffer_high_bytes // 2
-        )
-
-
-def _size(record: ConsumerRecord) -> int:
-    """Bytes of key, value and headers; a null counts nothing."""
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
