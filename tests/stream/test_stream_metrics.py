@@ -124,6 +124,12 @@ class TestABatch:
         told.batch(decided([changed(claims(1)[0], 1.5, hostile)]), 0.1, 0.2)
         assert exemplars(told) == []
 
+    def test_a_trace_that_nobody_records_is_no_exemplar(self) -> None:
+        told, traced = metrics(), changed(claims(1)[0], 1.5, TRACE)
+        unsampled = [(name, value[:-1] + b"0") for name, value in traced.headers]
+        told.batch(decided([traced._replace(headers=unsampled)]), 0.1, 0.2)
+        assert exemplars(told) == []
+
     def test_sending_and_committing_are_parts_of_the_commit(self) -> None:
         told = metrics()
         told.batch(decided(claims(2)), 0.1, 0.25)

@@ -25,7 +25,8 @@ from worker.devkit.ports import free_ports
 from worker.settings import Settings
 from worker.stream.errors import Refused
 from worker.stream.spans import Spans
-from worker.stream.tracing import Off, Origin, origin, tracing_of
+from worker.stream.traceparent import Origin, origin
+from worker.stream.tracing import Off, tracing_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES
-from worker.stream.tracing import TRACEPARENT, origin
+from worker.stream.traceparent import SAMPLED, TRACEPARENT, origin
 from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ResultRecords:
 
 
 def trace_of(result: Outgoing) -> str | None:
-    """The trace id (W3C Trace Context, 32 hex digits) that came with a result's cause; None without one."""
+    """The trace id (32 hex digits) of a result's cause, if somebody has recorded that trace."""
     name, _ = result.headers[-1]  # where ``record`` puts it
     traced = origin(result.headers) if name == TRACEPARENT else None
-    return None if traced is None else f"{traced.trace_id:032x}"
+    return f"{traced.trace_id:032x}" if traced is not None and traced.flags & SAMPLED else None

@@ -27,7 +27,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFl
 
 import worker
 from worker.stream.errors import Refused
-from worker.stream.tracing import origin
+from worker.stream.traceparent import origin
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
@@ -20,6 +20,7 @@ from worker.stream.status.backlog import oldest, open_since
 from worker.stream.status.bases import last_bases
 from worker.stream.status.group import read_group
 from worker.stream.status.letters import LetterCounter
+from worker.stream.status.read import Read
 from worker.stream.status.summing import summed
 from worker.stream.status.tails import Span, tails
 from worker.stream.topics import ABSENT, CREATE
@@ -30,32 +31,10 @@ if TYPE_CHECKING:
     from worker.settings import Settings
     from worker.stream.errors import Grants
     from worker.stream.status.asking import Asking
-    from worker.stream.status.backlog import Oldest
-    from worker.stream.status.bases import Basis
-    from worker.stream.status.group import Group
     from worker.stream.status.letters import Counts
     from worker.stream.status.standing import Standing
-    from worker.stream.status.tails import Tail
 
 RETRY_S = 0.2
-
-
-class Read(NamedTuple):
-    """What the brokers told, before anything is made of it."""
-
-    counts: dict[str, int]
-    """Partitions of each of the four topics."""
-    group: Group
-    stable: dict[TopicPartition, Span]
-    """From where each log begins to its last stable offset."""
-    ends: dict[TopicPartition, int]
-    """High watermarks."""
-    oldest: dict[TopicPartition, Oldest | None]
-    tails: dict[TopicPartition, Tail]
-    bases: dict[TopicPartition, Basis | None]
-    open_ms: dict[TopicPartition, int]
-    letters: Counts | None
-    now: float
 
 
 def to_tell(settings: Settings) -> Grants:

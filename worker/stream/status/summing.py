@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.settings import Settings
     from worker.stream.status.bases import Basis
     from worker.stream.status.letters import Counts
-    from worker.stream.status.reading import Read
+    from worker.stream.status.read import Read
 
 LIVE_S = 15 * 60.0
 """How long ago the last result of a digest may be for it to count as one that decides now."""
