@@ -14,13 +14,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from tests.conftest import NewBroker
 from tests.stream.killing import QUICK_BROKER, SMALL_BATCH, events
 from tests.stream.oracle import assert_exactly_once
+from tests.stream.slow import LONG_S, slow_member
 from tests.stream.streamkit import Input, Stream, Worker, placed, until
 from worker.devkit.generator import histories
 from worker.devkit.kafka import KafkaBroker
@@ -28,8 +28,6 @@ from worker.stream.leaving import leave
 
 GRACE_S = 10.0
 """What container runtimes give a process between SIGTERM and SIGKILL."""
-LONG_S = 300
-"""Longer than any test waits: neither a session nor a transaction ends by its timeout."""
 PATIENT = {"session_timeout_s": LONG_S, "transaction_timeout_s": LONG_S, "batch_max_records": SMALL_BATCH}
 SHORT_SESSION = {"session_timeout_s": 3, "revoke_deadline_s": 1}
 """Of workers that cannot leave their group: another one has to wait for that."""
@@ -210,45 +208,6 @@ async def test_a_consumer_that_does_not_come_to_its_end_leaves_its_group_and_no_
     await leave(consumer, stream.settings.app_id)
     assert await group(stream) == ("Empty", [])
     await until(lambda: asyncio.all_tasks() == tasks, "its tasks to end")
-
-
-class Slow(ConsumerRebalanceListener):
-    """Lets its partitions go when it is told so, and holds up everyone's rebalance until then."""
-
-    def __init__(self) -> None:
-        self.is_asked = asyncio.Event()
-        self.may_go = asyncio.Event()
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        if revoked:
-            self.is_asked.set()
-            await self.may_go.wait()
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        pass
-
-
-@asynccontextmanager
-async def slow_member(stream: Stream) -> AsyncIterator[Slow]:
-    """A member of the group beside the workers, which decides nothing and is slow to let go."""
-    slow = Slow()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=stream.settings.bootstrap_servers,
-        group_id=stream.settings.app_id,
-        client_id="slow",
-        enable_auto_commit=False,
-        partition_assignment_strategy=(StickyPartitionAssignor,),
-        session_timeout_ms=LONG_S * 1000,
-        rebalance_timeout_ms=LONG_S * 1000,
-        heartbeat_interval_ms=100,
-    )
-    consumer.subscribe([stream.settings.input_topic], listener=slow)
-    await consumer.start()
-    try:
-        yield slow
-    finally:
-        slow.may_go.set()
-        await consumer.stop()
 
 
 async def test_workers_stopped_in_a_rebalance_leave_their_group_though_another_member_holds_it_up(
