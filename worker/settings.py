@@ -26,7 +26,8 @@ SERVICE_LINK = re.compile(
 )
 """What Kubernetes sets in a pod for each Service beside it: one named mms-demo yields MMS_DEMO_SERVICE_HOST
 and its like. A bare ``…_PORT`` is told by its value from a misspelt setting."""
-SERVERS = re.compile(r"[^,\s]+:[0-9]{1,5}(,[^,\s]+:[0-9]{1,5})*")
+SERVERS = re.compile(r"[^,\s@/]+:[0-9]{1,5}(,[^,\s@/]+:[0-9]{1,5})*")
+"""Neither a scheme nor a user: what may hold a password is named by file."""
 
 
 def _not_only_dots(name: str) -> str:
@@ -37,7 +38,7 @@ def _not_only_dots(name: str) -> str:
 
 def _addresses(servers: str) -> str:
     if not SERVERS.fullmatch(servers):
-        raise ValueError("give host:port, and commas between several")
+        raise ValueError("give host:port, and commas between several; no scheme, no user")
     for server in servers.split(","):
         if not 1 <= int(server.rpartition(":")[2]) <= 65535:
             raise ValueError(f"{server} has no port between 1 and 65535")
@@ -184,7 +185,10 @@ class Settings(BaseSettings):
     retry_longest_s: Seconds = 5
     """The longest wait before any retry."""
     patience_s: Seconds = 120
-    """How long one partition, or the group, may fail without a success before the worker crashes."""
+    """How long one partition, or the group, may fail without a success before the worker crashes.
+
+    Brokers that are not there when it starts are waited for without end.
+    """
 
     dead_letter_limit: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of dead letters above which the worker stops instead of going on."""

@@ -43,6 +43,12 @@ def test_the_empty_history_has_none() -> None:
     assert oldest_pend(write(History())) is None
 
 
+def test_of_a_history_of_another_version_nothing_is_told() -> None:
+    state = write(History((held("A", MAY, "pend"),)))
+    assert oldest_pend(bytes([state[0] + 1]) + state[1:]) is None
+    assert oldest_pend(b"") is None
+
+
 def test_after_every_event_it_is_what_the_whole_history_says() -> None:
     left: dict[bytes, bytes] = {}
     seen = set()

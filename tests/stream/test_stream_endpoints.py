@@ -135,7 +135,11 @@ def unloadable(_: Settings) -> Core:
 
 async def test_readiness_says_what_it_waits_for() -> None:
     engine = Engine(Settings(), unloadable)
-    assert engine.not_ready() == ["policies and code sets", "an assignment from the group"]
+    assert engine.not_ready() == [
+        "policies and code sets",
+        "brokers that answer, with topics as they must be",
+        "an assignment from the group",
+    ]
     await engine.stop()
     assert engine.not_ready() == ["the worker is stopping"]
 

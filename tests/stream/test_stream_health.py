@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+
+from prometheus_client import generate_latest
 
 from tests.stream.inprocess import ready, working
 from tests.stream.slow import LONG_S, slow_member
 from tests.stream.streamkit import Stream, Worker, until
 from worker.devkit.kafka import KafkaBroker
+from worker.settings import Settings
+from worker.stream.core import Core, load_core
+from worker.stream.engine import Engine
 from worker.stream.health import DEAD_AFTER_S, Pulse
 
 BEATS = 4
@@ -31,6 +38,23 @@ async def test_a_worker_in_a_rebalance_that_another_member_holds_up_is_not_dead(
             await until(lambda: len(beats) >= BEATS, "the worker to look up meanwhile")
             assert waiting in engine.not_ready()
             assert engine.pulse.age < DEAD_AFTER_S
+
+
+async def test_a_worker_that_loads_for_long_is_not_dead_and_says_of_no_build_that_it_decides() -> None:
+    may_load = threading.Event()
+
+    def load_late(settings: Settings) -> Core:
+        may_load.wait()
+        return load_core(settings)
+
+    engine = Engine(Settings(bootstrap_servers="127.0.0.1:1"), load_late)
+    beats = counted(engine.pulse)
+    running = asyncio.ensure_future(engine.run(asyncio.Queue()))
+    await until(lambda: len(beats) >= BEATS, "it to look up while it loads")
+    assert b"mms_build_info{" not in generate_latest(engine.metrics.registry)
+    stopping = asyncio.ensure_future(engine.stop())
+    may_load.set()
+    await asyncio.gather(running, stopping)
 
 
 def counted(pulse: Pulse) -> list[float]:

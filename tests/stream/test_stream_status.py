@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +13,10 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from confluent_kafka.admin import AclOperation, ResourceType
 
 from tests.conftest import NewBroker
+from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import Input, Stream, until
 from worker.devkit.embedded import EmbeddedBroker
 from worker.devkit.local import create_topics
@@ -22,12 +25,13 @@ from worker.stream.status.asking import COMMITTED, EARLIEST, LATEST, Fetched, Pa
 from worker.stream.status.backlog import oldest
 from worker.stream.status.batch import CONTROL, HEADER, MARKER_KEY, TRANSACTIONAL, batches
 from worker.stream.status.reading import Reader
-from worker.stream.status.standing import Digest, Lane, OpenTransaction
+from worker.stream.status.standing import Digest, Lane, OpenTransaction, Standing
 from worker.stream.status.tails import Span, Tail, tails
 from worker.stream.status.verdict import findings, numbers
 from worker.stream.transaction import Outgoing, TransactionalProducer
 
 PLACE = TopicPartition("topic", 0)
+DAY_S = 24 * 60 * 60.0
 
 
 class Laid(NamedTuple):
@@ -239,6 +243,82 @@ async def has_holes(stream: Stream, place: TopicPartition, span: Span) -> bool:
         (fetched,) = (await client.fetched({place: Part(span.first, 1 << 20)})).values()
     found = list(batches(fetched.content))
     return any(before.next_offset < after.base_offset for before, after in pairwise(found))
+
+
+def standing_in(stream: Stream, seconds: float) -> Awaitable[Standing]:
+    """How the stream stands for somebody whose clock is so much later."""
+    then = timedelta(seconds=seconds)
+    return Reader(stream.settings, 60.0, now=lambda: datetime.now(UTC) + then).read()
+
+
+def open_for(standing: Standing) -> list[tuple[str, bool]]:
+    """Age and whether it hangs, of each open transaction; the age in steps of a day."""
+    return [
+        ("unknown" if one.seconds is None else f"{one.seconds // DAY_S:.0f} d", one.hangs)
+        for one in standing.open_transactions
+    ]
+
+
+@asynccontextmanager
+async def open_transaction(
+    stream: Stream, topic: str, timeout_s: float = 60.0, records: int = 1
+) -> AsyncIterator[AIOKafkaProducer]:
+    """One on partition 0, of records that say that they are of 1970; it is aborted in the end."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=stream.settings.bootstrap_servers,
+        transactional_id=f"{stream.settings.app_id}-opens",
+        transaction_timeout_ms=int(timeout_s * 1000),
+    ) as producer:
+        await producer.begin_transaction()
+        for _ in range(records):
+            await (await producer.send(topic, b"v", partition=0, timestamp_ms=1))
+        yield producer
+        await producer.abort_transaction()
+
+
+@pytest.mark.parametrize("topic", ["input_topic", "results_topic"])
+async def test_a_transaction_hangs_when_brokers_should_have_aborted_it(stream: Stream, topic: str) -> None:
+    """Not before: its producer has asked for ten minutes, and none of its records tells when it began."""
+    async with open_transaction(stream, getattr(stream.settings, topic), timeout_s=600):
+        assert open_for(await standing_in(stream, 0)) == [("0 d", False)]
+        assert open_for(await standing_in(stream, 500)) == [("0 d", False)]
+        assert open_for(await standing_in(stream, 611)) == [("0 d", True)]
+        assert open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
+
+
+async def test_who_may_not_ask_the_coordinator_goes_by_what_brokers_have_dated(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> None:
+    """Markers of other transactions, and all of a topic that has the time of the log."""
+    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        settings, place = stream.settings, TopicPartition(stream.settings.input_topic, 0)
+        await stream.create_topics()
+        other = TransactionalProducer(place, settings)
+        await other.start()
+        async with open_transaction(stream, place.topic, records=20):
+            allow_only(broker.bootstrap, ResourceType.TRANSACTIONAL_ID, f"{prefix}-opens", [])
+            assert open_for(await standing_in(stream, DAY_S)) == [("unknown", False)]
+            await other.commit({place.topic: [Outgoing(b"k", b"v", 1, [])]}, 1)
+
+            async def is_marked() -> bool:
+                return open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
+
+            await until(is_marked, "the marker of the other transaction")
+            assert open_for(await standing_in(stream, 0)) == [("0 d", False)]
+            allow_only(
+                broker.bootstrap,
+                ResourceType.TRANSACTIONAL_ID,
+                f"{prefix}-opens",
+                [AclOperation.DESCRIBE, AclOperation.WRITE],
+            )
+        async with stream.administration() as client:
+            dated = {"message.timestamp.type": "LogAppendTime"}
+            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, place.topic, dated)])
+        async with open_transaction(stream, place.topic):
+            allow_only(broker.bootstrap, ResourceType.TRANSACTIONAL_ID, f"{prefix}-opens", [])
+            assert open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
+        await other.close()
 
 
 def lane(**changed: Any) -> Lane:

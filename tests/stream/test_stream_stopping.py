@@ -74,6 +74,7 @@ async def stop(worker: Worker, *signals: signal.Signals) -> None:
         os.kill(worker.pid, each)
     await until(lambda: worker.exit_code is not None, f"the end; it said:\n{worker.text}", within=GRACE_S)
     assert worker.exit_code == 0, worker.text
+    assert {line["reason"] for line in worker.said("worker stops")} <= {"SIGTERM", "SIGINT"}
 
 
 async def group(stream: Stream) -> tuple[str, list[str]]:

@@ -166,26 +166,26 @@ def test_a_standard_variable_that_cannot_be_followed_is_refused(
     assert "\n" not in str(refused.value)
 
 
-def test_spans_are_sent_when_it_closes(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_spans_are_sent_when_it_closes(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=claims")
     tracing = tracing_of(Settings(traces="otlp"))
     tracing.batch(traced(2), time.time_ns())
-    tracing.close()
+    await tracing.close()
     (span,) = collector.spans
     assert len(span.links) == 2
     (resource,) = collector.resources
     assert (resource["service.name"], resource["service.namespace"]) == ("mms-adjudication-worker", "claims")
 
 
-def test_closing_does_not_wait_for_a_collector_that_does_not_answer(
+async def test_closing_does_not_wait_for_a_collector_that_does_not_answer(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
     collector.answering.clear()
     tracing = tracing_of(Settings(traces="otlp"))
     tracing.batch(traced(2), time.time_ns())
-    tracing.close()
+    await tracing.close()
     assert collector.taken == []
 
 
@@ -205,11 +205,11 @@ def test_off_imports_nothing_of_opentelemetry() -> None:
     assert done.stdout == "Off []\n", done.stderr
 
 
-def test_off_does_nothing() -> None:
+async def test_off_does_nothing() -> None:
     tracing = tracing_of(Settings())
     assert isinstance(tracing, Off)
     tracing.batch(traced(1), 0)
-    tracing.close()
+    await tracing.close()
 
 
 @pytest.fixture

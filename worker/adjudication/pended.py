@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from worker.adjudication.stored import VERSION, version_of
+
 PENDED = b"pend"
 """What a stored history has in it if a claim's latest result is a pend: the outcome is kept as a word."""
 
@@ -45,9 +47,10 @@ _decode = msgspec.msgpack.Decoder(_History).decode
 def oldest_pend(state: bytes) -> int | None:
     """Date of receipt, as a proleptic ordinal, of the oldest claim that is pended; None if none is.
 
-    ``state`` is a stored history of the current version. Most have no pend, and are not decoded for it.
+    ``state`` is a stored history. Most have no pend, and are not decoded for it; nothing is told of one of
+    another version, which ``stored.read`` refuses.
     """
-    if PENDED not in state:
+    if PENDED not in state or version_of(state) != VERSION:
         return None
     held = _decode(memoryview(state)[1:]).claims
     return min([one.received for one in held if one.published.outcome == "pend"], default=None)

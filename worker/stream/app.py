@@ -92,6 +92,12 @@ class _Worker(faust.Worker):
         self.exit_code = code
         self._schedule_shutdown(signal.SIGTERM)
 
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        """Begin to stop; a failure has said by itself why."""
+        if self.exit_code == OK:
+            log.info("worker stops", reason=signal.name, exit_code=OK)
+        super()._schedule_shutdown(signal)
+
     async def _sentinel_task(self) -> None:
         """Mode sleeps for a second here, on every way out."""
 
@@ -124,7 +130,6 @@ class _Engine(Service):
         try:
             async with serving(self._settings, engine.pulse, engine.not_ready, engine.metrics.registry):
                 await self._work(engine)
-            log.info("worker stopped")
         except Stop as stop:
             for line in str(stop).splitlines():
                 log.error("worker stops", reason=line, exit_code=stop.code)  # noqa: TRY400  no fault of the code
@@ -148,6 +153,7 @@ class _Engine(Service):
         await self._engine.stop()
         # The agent ends by itself: one that is cancelled counts as crashed.
         await self._batches.put(None)
+        log.info("worker stopped", exit_code=self._worker.exit_code)
 
 
 def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from worker.stream.memory import settle_memory
 from worker.stream.metrics import Metrics
 from worker.stream.retry import Backoff
 from worker.stream.source import Source
-from worker.stream.tracing import Off, tracing_of
+from worker.stream.tracing import tracing_of
 from worker.stream.verify import verify_topics
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from worker.stream.histories import Histories
 
 TICK_S = 1.0
+DATA, BROKERS = "policies and code sets", "brokers that answer, with topics as they must be"
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class Engine:
         self._decider: Decider | None = None
         self._source: Source | None = None
         self._is_broken = False
+        self._waits_for = {DATA: True, BROKERS: True}
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -73,7 +75,7 @@ class Engine:
             return ["the worker is stopping"]
         if self._is_broken:
             return ["a person: the breaker has stopped it"]
-        waiting = [] if self._decider else ["policies and code sets"]
+        waiting = [what for what, is_awaited in self._waits_for.items() if is_awaited]
         if self._source is None or not self._source.has_assignment:
             return [*waiting, "an assignment from the group"]
         closed = [lane.partition.partition for lane in self._source.lanes.values() if not lane.is_open]
@@ -96,8 +98,7 @@ class Engine:
             self.metrics.breaker_opened()
             raise
         finally:
-            if not isinstance(tracing, Off):
-                await asyncio.to_thread(tracing.close)
+            await tracing.close()
             self._idle.set()
 
     async def hold(self, seconds: float) -> None:
@@ -116,10 +117,15 @@ class Engine:
         loading = asyncio.ensure_future(asyncio.to_thread(self._load, self._settings))
         verifying = asyncio.ensure_future(self._verify())
         try:
-            done, _ = await asyncio.wait([loading, verifying], return_when=asyncio.FIRST_EXCEPTION)
-            for one in done:
-                one.result()
-            core = await loading
+            loading.add_done_callback(lambda _: self._waits_for.update({DATA: False}))
+            verifying.add_done_callback(lambda _: self._waits_for.update({BROKERS: False}))
+            await self._beating(asyncio.wait([loading, verifying], return_when=asyncio.FIRST_EXCEPTION))
+            for one in (verifying, loading):
+                if one.done():
+                    one.result()
+            if not loading.done():  # stopped meanwhile
+                return
+            core = loading.result()
         finally:
             loading.cancel()
             verifying.cancel()
@@ -165,7 +171,7 @@ class Engine:
         log.warning(event, brokers=brokers, error=told(error), in_seconds=round(pause, 2))
         await self._beating(asyncio.sleep(pause))
 
-    async def _beating(self, work: Awaitable[None]) -> None:
+    async def _beating(self, work: Awaitable[object]) -> None:
         """Await ``work``, but no longer than until ``stop``, and let the pulse beat meanwhile."""
         task = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self._stopping.wait())

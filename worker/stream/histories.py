@@ -33,12 +33,13 @@ class Size(NamedTuple):
 class Histories:
     """Stored histories by the member's key. Belongs to one life of one lane."""
 
-    def __init__(self, states: dict[bytes, bytes] | None = None) -> None:
-        """Take over ``states``; without any, no member has been seen yet."""
+    def __init__(self, states: dict[bytes, bytes] | None = None, pends: Pends | None = None) -> None:
+        """Take over ``states`` and their ``pends``; without any, no member has been seen yet."""
         self._states = {} if states is None else states
         self._bytes = sum(map(len, self._states.values()))
-        self._pends = Pends()
-        self._pends.note(self._states)
+        self._pends = Pends() if pends is None else pends
+        if pends is None:
+            self._pends.note(self._states)
 
     @property
     def size(self) -> Size:

@@ -68,6 +68,22 @@ class Intake:
         end: int | None = self._consumer.last_stable_offset(self.partition)
         return end
 
+    def unstable_records(self) -> int | None:
+        """Records behind the last stable one, as the last fetch told; None before the first.
+
+        They belong to a transaction that is still open, or come after one.
+        """
+        stable = self.stable_end()
+        end: int | None = None if stable is None else self._consumer.highwater(self.partition)
+        return None if stable is None or end is None else max(0, end - stable)
+
+    def heard_ms(self) -> int | None:
+        """Unix time, in milliseconds, of the last fetch that a broker answered, if only with nothing."""
+        if not self._is_assigned():
+            return None
+        heard: int | None = self._consumer.last_poll_timestamp(self.partition)
+        return heard
+
     async def position(self) -> int | None:
         """Offset of the next record to be fetched; None if the partition is no longer assigned."""
         if self.partition not in self._consumer.assignment():

@@ -21,6 +21,7 @@ from worker.stream.buffer import Buffer
 from worker.stream.errors import Bug, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.histories import Histories
 from worker.stream.offsets import starting_offset
+from worker.stream.pends import Pends
 from worker.stream.restore import restore
 from worker.stream.retry import Backoff
 from worker.stream.transaction import TransactionalProducer
@@ -79,6 +80,8 @@ class Lane:
         self.partition = partition
         self.is_open = False
         """Whether it takes records: its producer has started and it stands at its offset."""
+        self.opened_ms = 0
+        """Unix time, in milliseconds, at which it was opened last; 0 of one that never was."""
         self.next_offset = 0
         """The input offset up to which everything is committed, once it has been open."""
         self.intake = intake
@@ -191,6 +194,7 @@ class Lane:
             self._shared.aside.lay(self.partition, histories, self.next_offset)
         finally:
             self._left = self.behind_since
+            self._taken.clear()
             self.is_open = False
             self.intake.hold()
             self._buffer.clear()
@@ -208,14 +212,16 @@ class Lane:
                     self._log.info("histories kept", members=laid.histories.size.members)
                     return laid.histories
             self._shared.aside.free(self.partition)
+        began = time.perf_counter()
         restored = await restore(self.partition.partition, self._settings)
-        self._shared.metrics.restored(restored.seconds)
-        histories = Histories(restored.histories)
+        histories = Histories(restored.histories, await Pends.of(restored.histories))
+        seconds = time.perf_counter() - began
+        self._shared.metrics.restored(seconds)
         self._log.info(
             "histories restored",
             members=histories.size.members,
             records=restored.records,
-            seconds=round(restored.seconds, 2),
+            seconds=round(seconds, 2),
         )
         return histories
 
@@ -225,6 +231,7 @@ class Lane:
         self.intake.seek(self.next_offset)
         self.intake.flow()
         self.is_open = True
+        self.opened_ms = self._shared.metrics.now_ms()
         self._backoff.at_work()
         self._shared.patience.at_work()
         self._log.info("lane open", offset=self.next_offset)
@@ -241,7 +248,6 @@ class Lane:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
             self._deciding = 0
-            self._taken.clear()
 
     async def _awaited(
         self, ahead: asyncio.Task[_Ahead | None], producer: TransactionalProducer

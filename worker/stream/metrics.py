@@ -1,8 +1,8 @@
 """Every metric that there is. Names and labels are a contract with dashboards and alerts.
 
 Labels come from closed sets: topics, partitions, reasons, outcomes, rules. Never a claim, a member, a
-provider or free text. Counting is done once a committed batch, on children that are bound once; what only a
-scrape asks for is worked out when it asks.
+provider or free text. Counting is done once a committed batch, how far a partition is behind once a second;
+what only a scrape asks for is worked out when it asks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    Info,
     ProcessCollector,
     disable_created_metrics,
 )
@@ -135,6 +134,12 @@ class Metrics:
         self._lag_s = self._gauge(
             "consumer_lag_seconds", "Age of the oldest record not committed yet.", "topic", "partition"
         )
+        self._stable = self._gauge(
+            "stable_offset", "Offset behind the last stable input record.", "topic", "partition"
+        )
+        self._unstable = self._gauge(
+            "unstable_records", "Input records held up by an open transaction.", "topic", "partition"
+        )
         self._pended_since: dict[int, int] = {}
         self._gauge(
             "oldest_pend_seconds", "Since the date of receipt of the claim that has waited longest."
@@ -168,8 +173,14 @@ class Metrics:
             "dead_letter_limit", "Share of dead letters above which the breaker stops the worker."
         )
         self._breaker = self._gauge("breaker_open", "Whether the breaker has stopped this worker.")
-        self._build = Info("mms_build", "Version and digests that decide.", registry=self.registry)
+        self._build = self._gauge(
+            "build_info", "What decides; always 1.", "version", "policy_digest", "codes_digest"
+        )
         self._bind_closed_sets()
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return round(self._now().timestamp() * 1000)
 
     def configured(self, partitions: int, dead_letter_limit: float) -> None:
         """Set what the settings say."""
@@ -245,10 +256,20 @@ class Metrics:
         """Set how many records of a partition are stable and not committed yet."""
         self._lag.labels(self._topic, str(partition)).set(records)
 
+    def log(self, partition: int, stable: int, unstable: int) -> None:
+        """Set up to where a partition can be read, and how many records an open transaction holds up."""
+        self._stable.labels(self._topic, str(partition)).set(stable)
+        self._unstable.labels(self._topic, str(partition)).set(unstable)
+
     def behind(self, partition: int, since_ms: int | None) -> None:
         """Set since when a partition's oldest uncommitted record lies there: its Kafka timestamp."""
         age = 0.0 if since_ms is None else max(0.0, self._now().timestamp() - since_ms / 1000)
         self._lag_s.labels(self._topic, str(partition)).set(age)
+
+    def unknown(self, partition: int) -> None:
+        """Forget how far a partition is behind: nobody has been heard who could tell."""
+        for lag in (self._lag, self._lag_s, self._stable, self._unstable):
+            lag.remove(self._topic, str(partition))
 
     def breaker_opened(self) -> None:
         """The breaker stops this worker."""
@@ -269,17 +290,14 @@ class Metrics:
 
     def unassigned(self, partition: int) -> None:
         """Forget the series of a partition that is another worker's now."""
-        for lag in (self._lag, self._lag_s):
-            lag.remove(self._topic, str(partition))
+        self.unknown(partition)
         self._members.remove(str(partition))
         self._bytes.remove(str(partition))
         self._pended_since.pop(partition, None)
 
     def loaded(self, version: str, core: Core) -> None:
         """Say what decides: the package's version, digests, releases, and how long they are good for."""
-        self._build.info(
-            {"version": version, "policy_digest": core.policy_digest, "codes_digest": core.codes_digest}
-        )
+        self._build.labels(version, core.policy_digest, core.codes_digest).set(1)
         for name, release in core.releases:
             self._code_sets.labels(name, release).set(1)
         for name, day in core.renewals.items():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.adjudication.pended import oldest_pend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+PORTION = 5_000
+"""Members that are looked at in one go: some 5 ms."""
 
 
 class Pends:
@@ -33,6 +39,15 @@ class Pends:
             else:
                 since[member] = day
                 members[day] += 1
+
+    @classmethod
+    async def of(cls, states: Mapping[bytes, bytes]) -> Pends:
+        """Those of a whole partition; everything else in the process has its turns meanwhile."""
+        pends, left = cls(), iter(states.items())
+        while portion := dict(islice(left, PORTION)):
+            pends.note(portion)
+            await asyncio.sleep(0)
+        return pends
 
     @property
     def oldest(self) -> int | None:

@@ -41,6 +41,8 @@ producer's batch after the other: the bytes of the one that is being read are un
 TURN_S = 0.01
 """How long slice may follow on slice before everything else in the process has its turn, heartbeats and
 commits among it; a slice that has begun is finished."""
+SILENT_S = 15.0
+"""A broker that has answered no fetch for so long is not heard any more; it answers many a second."""
 TICK_S = 1.0
 """How often the loop looks up from waiting: in a rebalance ``getmany()`` ignores its timeout."""
 
@@ -153,8 +155,17 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _report(self) -> None:
         """Say how many lanes work, and how far each partition is behind."""
         metrics = self._shared.metrics
-        metrics.working(sum(lane.is_open for lane in self.lanes.values()))
-        for partition, lane in list(self.lanes.items()):
+        now_ms = metrics.now_ms()
+        lanes = list(self.lanes.items())
+        silent = {partition for partition, lane in lanes if _is_cut_off(lane, now_ms)}
+        metrics.working(sum(lane.is_open for partition, lane in lanes if partition not in silent))
+        for partition, lane in lanes:
+            if partition in silent:
+                metrics.unknown(partition.partition)
+                continue
+            stable, unstable = lane.intake.stable_end(), lane.intake.unstable_records()
+            if stable is not None and unstable is not None:
+                metrics.log(partition.partition, stable, unstable)
             records = await _lag(lane)
             if records is not None:
                 metrics.lag(partition.partition, records)
@@ -252,10 +263,21 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         await leave(self._consumer, self._settings.app_id)
 
 
+def _is_cut_off(lane: Lane, now_ms: float) -> bool:
+    """Whether an idle lane has not heard from its broker: it would look healthy, and there may be anything.
+
+    One with records that are not committed is not asked: the broker's silence makes it begin again.
+    """
+    if not lane.is_idle:
+        return False
+    heard = max(lane.intake.heard_ms() or 0, lane.opened_ms)
+    return now_ms - heard > SILENT_S * 1000
+
+
 async def _lag(lane: Lane) -> int | None:
     """Stable records of a lane's partition that are not committed yet; None where that cannot be told."""
     end = lane.intake.stable_end()
-    if not lane.is_open or end is None:
+    if end is None or not lane.opened_ms:
         return None
     # Transaction markers at the end of the log are offsets, but no records.
     stands = await lane.intake.position() if lane.is_idle else lane.next_offset

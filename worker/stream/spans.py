@@ -5,6 +5,7 @@ Names are those of OpenTelemetry's semantic conventions for messaging and Kafka.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -98,12 +99,12 @@ class Spans:
             span.set_status(StatusCode.ERROR)  # without a description: an exception's text may quote a claim
         span.end(time.time_ns())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Send what is buffered, for no longer than ``CLOSE_S``."""
         # The SDK's own shutdown takes no deadline. What is left of it does not keep the process.
         closing = threading.Thread(target=self._provider.shutdown, name="traces-closing", daemon=True)
         closing.start()
-        closing.join(CLOSE_S)
+        await asyncio.to_thread(closing.join, CLOSE_S)
 
 
 class _Links(Sequence[Link]):

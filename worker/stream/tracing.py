@@ -29,8 +29,8 @@ class Tracing(Protocol):
         ``records`` are of one partition, in order; ``began_ns`` is ``time.time_ns()`` when they were taken.
         """
 
-    def close(self) -> None:
-        """Send what is buffered, for no longer than a second; call it once, beside the loop."""
+    async def close(self) -> None:
+        """Send what is buffered, for no longer than a second; call it once."""
 
 
 class Off:
@@ -41,7 +41,7 @@ class Off:
     ) -> None:
         """Do nothing."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Do nothing."""
 
 
