@@ -24,7 +24,8 @@ from worker.stream.core import Core
 from worker.stream.deciding import Decided, Decider
 from worker.stream.distribution import Distribution
 from worker.stream.histories import Histories, Size
-from worker.stream.metrics import LATENCIES_S, Metrics
+from worker.stream.latency import EDGES_S
+from worker.stream.metrics import Metrics
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -102,7 +103,7 @@ class TestABatch:
         assert names["mms_end_to_end_latency_seconds_sum", None] == pytest.approx(9.9)
 
     def test_there_is_a_bucket_edge_at_the_latency_objective(self) -> None:
-        assert 5 in LATENCIES_S
+        assert 5 in EDGES_S
 
     def test_the_slowest_result_that_was_traced_stands_for_its_bucket(self) -> None:
         told, records = metrics(), claims(4, seed=1)

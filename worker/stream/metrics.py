@@ -27,7 +27,7 @@ from worker.adjudication.history import Change
 from worker.adjudication.result import Outcome
 from worker.stream.deciding import MOHS_PROCEDURES
 from worker.stream.distribution import Distribution
-from worker.stream.results import trace_of
+from worker.stream.latency import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,6 @@ RestartReason: TypeAlias = Literal["error", "timeout", "fenced"]
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # half of all series, and no one asks for them
 
-LATENCIES_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 DURATIONS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 DECISIONS_S = (2e-5, 3e-5, 5e-5, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.5)
 RESTORES_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300)
@@ -121,13 +120,7 @@ class Metrics:
             DECISIONS_S,
             self.registry,
         ).of()
-        self._latency = Distribution(
-            "mms_end_to_end_latency_seconds",
-            "From the event's time to its committed result.",
-            LATENCIES_S,
-            self.registry,
-            ("outcome",),
-        )
+        self._latency = Latency(self.registry)
         self._lag = self._gauge(
             "consumer_lag_records", "Stable records not committed yet.", "topic", "partition"
         )
@@ -217,22 +210,7 @@ class Metrics:
         self._decision.add(decided.seconds / decided.records, decided.records)
         now = self._now().timestamp()
         self._last_commit.set(now)
-        self._waits(decided, now)
-
-    def _waits(self, decided: Decided, now: float) -> None:
-        """Observe how long each result of a committed batch took, and let the slowest trace stand for it."""
-        slowest: tuple[float, str, str] | None = None
-        for record, (outcome, happened) in zip(decided.results, decided.tally.happened, strict=True):
-            began = None if happened is None else _timestamp(happened)
-            if began is None:
-                continue
-            waited = max(0.0, now - began)
-            self._latency.of(outcome).add(waited)
-            if (slowest is None or waited > slowest[0]) and (trace := trace_of(record)) is not None:
-                slowest = waited, outcome, trace
-        if slowest is not None:
-            waited, outcome, trace = slowest
-            self._latency.of(outcome).exemplify(waited, trace, now)
+        self._latency.observe(decided, now)
 
     def lane_restarted(self, reason: RestartReason, *, in_transaction: bool) -> None:
         """Count a lane that begins again, and the transaction whose end is unknown, if there is one."""
@@ -320,7 +298,6 @@ class Metrics:
             self._dead(reason)
         for outcome in get_args(Outcome):
             self._decisions(outcome)
-            self._latency.of(outcome)
         for cause in get_args(Change):
             self._again(cause)
         for result in get_args(TransactionResult):
@@ -347,10 +324,3 @@ def _bound(metric: Metric) -> Callable[..., Metric]:
 
 def _midnight(day: date) -> float:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-
-
-def _timestamp(time: str) -> float | None:
-    try:
-        return datetime.fromisoformat(time.upper()).timestamp()
-    except ValueError:  # a leap second
-        return None
