@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from confluent_kafka.admin import AclOperation, ResourceType
+from aiokafka.errors import IncompatibleBrokerVersion
 
 from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import Input, Stream, until
 from worker.devkit.embedded import EmbeddedBroker
 from worker.devkit.local import create_topics
@@ -24,14 +22,14 @@ from worker.stream.errors import Refused
 from worker.stream.status.asking import COMMITTED, EARLIEST, LATEST, Fetched, Part, asking
 from worker.stream.status.backlog import oldest
 from worker.stream.status.batch import CONTROL, HEADER, MARKER_KEY, TRANSACTIONAL, batches
+from worker.stream.status.opened import Opened, opened
 from worker.stream.status.reading import Reader
-from worker.stream.status.standing import Digest, Lane, OpenTransaction, Standing
+from worker.stream.status.standing import Digest, Lane, OpenTransaction
 from worker.stream.status.tails import Span, Tail, tails
 from worker.stream.status.verdict import findings, numbers
 from worker.stream.transaction import Outgoing, TransactionalProducer
 
 PLACE = TopicPartition("topic", 0)
-DAY_S = 24 * 60 * 60.0
 
 
 class Laid(NamedTuple):
@@ -83,40 +81,40 @@ class Log:
         return {PLACE: Fetched(found.encoded() if found else b"", aborted)}
 
 
-TAILS: dict[str, tuple[list[Laid], tuple[int | None, int | None, int | None]]] = {
-    "nothing was ever written": ([], (None, None, None)),
-    "a commit": ([Laid(0, records=5), Laid(5, "commit", ms=70)], (70, 70, 0)),
+TAILS: dict[str, tuple[list[Laid], tuple[int | None, int | None]]] = {
+    "nothing was ever written": ([], (None, None)),
+    "a commit": ([Laid(0, records=5), Laid(5, "commit", ms=70)], (70, 0)),
     "an abort behind a commit": (
         [Laid(0), Laid(1, "commit", ms=70), Laid(2), Laid(3), Laid(4, "abort", ms=90)],
-        (70, 90, 0),
+        (70, 0),
     ),
     "a commit within another producer's transaction that was aborted": (
         [Laid(0, producer=1), Laid(1, producer=2), Laid(2, "commit", 1, 70), Laid(3, "abort", 2, 90)],
-        (70, 90, 0),
+        (70, 0),
     ),
-    "nothing but what was aborted": ([Laid(0), Laid(1, "abort", ms=90)], (None, 90, None)),
+    "nothing but what was aborted": ([Laid(0), Laid(1, "abort", ms=90)], (None, None)),
     "an emptied marker at the end, a commit before a hole": (
         [Laid(0), Laid(1, "commit", ms=70), Laid(90, "emptied", 2, 95)],
-        (70, 95, 0),
+        (70, 0),
     ),
-    "a log that begins with a hole": ([Laid(90, "commit", ms=70)], (70, 70, None)),
+    "a log that begins with a hole": ([Laid(90, "commit", ms=70)], (70, None)),
     "two batches behind a hole's far side": (
         [Laid(10), Laid(11, "commit", 1, 70), Laid(12, "data", 3), Laid(13, "abort", 3), Laid(50, "emptied")],
-        (70, 0, 10),
+        (70, 10),
     ),
-    "records without a transaction": ([Laid(0, "foreign"), Laid(1, "foreign")], (None, None, 1)),
+    "records without a transaction": ([Laid(0, "foreign"), Laid(1, "foreign")], (None, 1)),
 }  # fmt: skip
-"""Committed, ended, and the offset of the last committed batch of data."""
+"""When the last commit was, and the offset of the last committed batch of data."""
 
 
 @pytest.mark.parametrize("case", TAILS)
 async def test_the_end_of_a_log_tells_the_last_commit_and_its_record(case: str) -> None:
-    laid, (committed, ended, last) = TAILS[case]
+    laid, (committed, last) = TAILS[case]
     end = laid[-1].end if laid else 0
     log: Any = Log(laid)
     found = await tails(log, {PLACE: Span(0, end)}, {PLACE})
     tail = found[PLACE]
-    assert (tail.committed_ms, tail.ended_ms) == (committed, ended)
+    assert tail.committed_ms == committed
     assert (tail.last and tail.last.batch.base_offset) == last
     assert log.looks < 20
 
@@ -124,7 +122,7 @@ async def test_the_end_of_a_log_tells_the_last_commit_and_its_record(case: str) 
 async def test_a_log_without_any_commit_is_given_up_and_not_read_to_its_beginning() -> None:
     log: Any = Log([Laid(offset, "foreign") for offset in range(10_000)])
     found = await tails(log, {PLACE: Span(0, 10_000)})
-    assert found[PLACE] == Tail(None, None, None)
+    assert found[PLACE] == Tail(None, None)
     assert log.looks < 100
 
 
@@ -155,6 +153,43 @@ def test_a_marker_that_is_cut_off_tells_nothing() -> None:
     assert [one.marker for one in batches(whole)] == [None, 1]
     for cut in range(1, len(Laid(1, "commit").encoded()) + 1):
         assert [one.base_offset for one in batches(whole[:-cut])] == [0]
+
+
+class OldLog(Log):
+    """A log of a broker that does not know of the questions about transactions; it is stable up to here."""
+
+    nodes = (1,)
+    stable = 0
+
+    async def ask(self, *_: Any) -> None:
+        raise IncompatibleBrokerVersion
+
+    async def offsets(self, *_: Any) -> dict[TopicPartition, int]:
+        return {PLACE: self.stable}
+
+
+OPENED: dict[str, tuple[list[Laid], int | None]] = {
+    "nothing is behind it": ([Laid(0, ms=5)], None),
+    "its own records and foreign ones": ([Laid(0), Laid(1, "foreign", 2, 50), Laid(2)], None),
+    "two markers": ([Laid(0), Laid(1, "data", 2), Laid(2, "abort", 2, 70), Laid(3, "commit", 3, 90)], 70),
+    "too much before a marker": ([*[Laid(number) for number in range(99)], Laid(99, "commit", 2, 70)], None),
+}
+
+
+@pytest.mark.parametrize("case", OPENED)
+async def test_the_first_marker_behind_an_open_transaction_tells_since_when_at_least(case: str) -> None:
+    laid, since = OPENED[case]
+    log: Any = OldLog(laid)
+    assert await opened(log, {PLACE: Span(0, laid[-1].end)}) == {
+        PLACE: Opened(1, since, None, is_abandoned=False)
+    }
+
+
+@pytest.mark.parametrize("laid", [[Laid(0), Laid(1, "commit")], [Laid(0, "foreign")]])
+async def test_what_has_ended_meanwhile_is_not_open(laid: list[Laid]) -> None:
+    log: Any = OldLog(laid)
+    log.stable = laid[-1].end
+    assert await opened(log, {PLACE: Span(0, laid[-1].end)}) == {}
 
 
 async def span_of(stream: Stream, place: TopicPartition) -> tuple[Span, Tail]:
@@ -205,7 +240,7 @@ async def test_a_compacted_changelog_tells_the_time_of_its_last_commit(
         settings = stream.settings
         await stream.create_topics()
         topic, place = settings.changelog_topic, TopicPartition(settings.changelog_topic, 0)
-        assert await until(lambda: span_of(stream, place), "a leader") == (Span(0, 0), Tail(None, None, None))
+        assert await until(lambda: span_of(stream, place), "a leader") == (Span(0, 0), Tail(None, None))
         eager = {"min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0", "segment.ms": "1"}
         async with stream.administration() as client:
             kept = {"cleanup.policy": "compact", **eager}
@@ -245,86 +280,10 @@ async def has_holes(stream: Stream, place: TopicPartition, span: Span) -> bool:
     return any(before.next_offset < after.base_offset for before, after in pairwise(found))
 
 
-def standing_in(stream: Stream, seconds: float) -> Awaitable[Standing]:
-    """How the stream stands for somebody whose clock is so much later."""
-    then = timedelta(seconds=seconds)
-    return Reader(stream.settings, 60.0, now=lambda: datetime.now(UTC) + then).read()
-
-
-def open_for(standing: Standing) -> list[tuple[str, bool]]:
-    """Age and whether it hangs, of each open transaction; the age in steps of a day."""
-    return [
-        ("unknown" if one.seconds is None else f"{one.seconds // DAY_S:.0f} d", one.hangs)
-        for one in standing.open_transactions
-    ]
-
-
-@asynccontextmanager
-async def open_transaction(
-    stream: Stream, topic: str, timeout_s: float = 60.0, records: int = 1
-) -> AsyncIterator[AIOKafkaProducer]:
-    """One on partition 0, of records that say that they are of 1970; it is aborted in the end."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=stream.settings.bootstrap_servers,
-        transactional_id=f"{stream.settings.app_id}-opens",
-        transaction_timeout_ms=int(timeout_s * 1000),
-    ) as producer:
-        await producer.begin_transaction()
-        for _ in range(records):
-            await (await producer.send(topic, b"v", partition=0, timestamp_ms=1))
-        yield producer
-        await producer.abort_transaction()
-
-
-@pytest.mark.parametrize("topic", ["input_topic", "results_topic"])
-async def test_a_transaction_hangs_when_brokers_should_have_aborted_it(stream: Stream, topic: str) -> None:
-    """Not before: its producer has asked for ten minutes, and none of its records tells when it began."""
-    async with open_transaction(stream, getattr(stream.settings, topic), timeout_s=600):
-        assert open_for(await standing_in(stream, 0)) == [("0 d", False)]
-        assert open_for(await standing_in(stream, 500)) == [("0 d", False)]
-        assert open_for(await standing_in(stream, 611)) == [("0 d", True)]
-        assert open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
-
-
-async def test_who_may_not_ask_the_coordinator_goes_by_what_brokers_have_dated(
-    new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> None:
-    """Markers of other transactions, and all of a topic that has the time of the log."""
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        settings, place = stream.settings, TopicPartition(stream.settings.input_topic, 0)
-        await stream.create_topics()
-        other = TransactionalProducer(place, settings)
-        await other.start()
-        async with open_transaction(stream, place.topic, records=20):
-            allow_only(broker.bootstrap, ResourceType.TRANSACTIONAL_ID, f"{prefix}-opens", [])
-            assert open_for(await standing_in(stream, DAY_S)) == [("unknown", False)]
-            await other.commit({place.topic: [Outgoing(b"k", b"v", 1, [])]}, 1)
-
-            async def is_marked() -> bool:
-                return open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
-
-            await until(is_marked, "the marker of the other transaction")
-            assert open_for(await standing_in(stream, 0)) == [("0 d", False)]
-            allow_only(
-                broker.bootstrap,
-                ResourceType.TRANSACTIONAL_ID,
-                f"{prefix}-opens",
-                [AclOperation.DESCRIBE, AclOperation.WRITE],
-            )
-        async with stream.administration() as client:
-            dated = {"message.timestamp.type": "LogAppendTime"}
-            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, place.topic, dated)])
-        async with open_transaction(stream, place.topic):
-            allow_only(broker.bootstrap, ResourceType.TRANSACTIONAL_ID, f"{prefix}-opens", [])
-            assert open_for(await standing_in(stream, DAY_S)) == [("1 d", True)]
-        await other.close()
-
-
 def lane(**changed: Any) -> Lane:
     known: dict[str, Any] = {
         "partition": 0, "owner": "w", "first_offset": 0, "committed_offset": 9, "end_offset": 9,
-        "lag_records": 0, "lag_seconds": 0.0, "last_commit": 1.0, "digest": None,
+        "lag_records": 0, "lag_seconds": 0.0, "blocked_records": 0, "last_commit": 1.0, "digest": None,
     }  # fmt: skip
     return Lane(**(known | changed))
 
@@ -333,8 +292,8 @@ def digest(name: str, *, live: bool = True) -> Digest:
     return Digest(name, "1", {}, {}, (0,), 1.0, live)
 
 
-def opened(*, hangs: bool) -> OpenTransaction:
-    return OpenTransaction("topic", 3, 1, 2, 20.0, hangs)
+def transaction(*, hangs: bool) -> OpenTransaction:
+    return OpenTransaction("topic", 3, 4711, 1, 2, 20.0, hangs)
 
 
 VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -349,8 +308,8 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "never committed": ({"lanes": [lane(committed_offset=None)]}, []),
     "the log begins behind the offset": ({"lanes": [lane(first_offset=10, end_offset=12)]}, ["offset_gone"]),
     "the log ends before the offset": ({"lanes": [lane(end_offset=8)]}, ["offset_gone"]),
-    "a transaction is open": ({"open": [opened(hangs=False)]}, []),
-    "a transaction hangs": ({"open": [opened(hangs=True)]}, ["hanging_transaction"]),
+    "a transaction is open": ({"open": [transaction(hangs=False)]}, []),
+    "a transaction hangs": ({"open": [transaction(hangs=True)]}, ["hanging_transaction"]),
     "two digests decide": ({"digests": [digest("a"), digest("b")]}, ["digest_skew"]),
     "one is from before an upgrade": ({"digests": [digest("a"), digest("b", live=False)]}, []),
 }

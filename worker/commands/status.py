@@ -69,10 +69,13 @@ def status(*, look: Look = ONCE, bootstrap: Bootstrap = None) -> None:
 
     The first line is the verdict. Exit code 0 when all is well; 1 when something needs a look: no worker
     runs, a partition has none, the group is rebalancing, a record waits for longer than --max-lag, a
-    committed offset is outside its log, a transaction hangs (it is open for longer than
-    MMS_TRANSACTION_TIMEOUT_S), partitions are decided by different digests, or the topics' numbers of
-    partitions differ; 2 when the brokers or topics cannot be read. Dead letters are told, and are no finding.
-    With --watch the exit code is 0 after Ctrl-C.
+    committed offset is outside its log, a transaction hangs (it is open 10 s after its producer's timeout,
+    when brokers should have aborted it, or its coordinator has no part in it), partitions are decided by
+    different digests, or the topics' numbers of partitions differ; 2 when the brokers or topics cannot be
+    read. Dead letters are told, and are no finding. With --watch the exit code is 0 after Ctrl-C.
+
+    For how long transactions are open, their coordinators tell those who may describe the transactional ids.
+    Others know of it only what the log shows: that it was there before a marker of another transaction.
 
     Shows nothing of a claim. Nothing is joined, committed or written.
     """
@@ -91,7 +94,7 @@ def status(*, look: Look = ONCE, bootstrap: Bootstrap = None) -> None:
             if look.json:
                 out.write(document(standing))
             else:
-                screen().print(page(standing, all_partitions=look.all_partitions))
+                screen().print(page(standing, all_partitions=look.all_partitions), crop=False)
     if standing.findings:
         sys.exit(NEEDS_A_LOOK)
 

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from worker.commands.console import literal
+from worker.stream.status.group import DEAD
 from worker.stream.status.verdict import HEALTHY, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rich.console import JustifyMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 
     from worker.stream.status.standing import Digest, Lane, OpenTransaction, Standing, Totals
 
@@ -24,11 +26,31 @@ FOREIGN = "not set aside by this worker"
 SHOWN_LANES = 24
 """Of more partitions only those with the most lag are listed, unless all are asked for."""
 SHOWN_TRANSACTIONS = 8
+ABORT = r"""to abort it: kafka-transactions.sh --bootstrap-server ... abort \
+  --topic {0.topic} \
+  --partition {0.partition} --start-offset {0.last_stable_offset}"""
+"""What Kafka's own tool is told; it finds out the producer by itself."""
+
+
+class _Trimmed:
+    """What it holds, without the spaces to which rich fills up the last column of a table."""
+
+    def __init__(self, whole: RenderableType) -> None:
+        self._whole = whole
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in Segment.split_lines(console.render(self._whole, options)):
+            while line and not line[-1].text.rstrip():
+                line.pop()
+            if line:
+                line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+            yield from line
+            yield Segment.line()
 
 
 def page(standing: Standing, *, all_partitions: bool) -> RenderableType:
     """All of it, as rich draws it."""
-    return Group(*_parts(standing, all_partitions=all_partitions))
+    return _Trimmed(Group(*_parts(standing, all_partitions=all_partitions)))
 
 
 def _parts(standing: Standing, *, all_partitions: bool) -> Iterator[RenderableType]:
@@ -59,11 +81,14 @@ def _verdict(standing: Standing) -> Iterator[RenderableType]:
     yield Text(
         f"lag {totals.lag_records:,} records{oldest}; last commit {_ago(totals.last_commit, standing.at)}"
     )
+    if totals.blocked_records:
+        yield Text(f"not readable, in open transactions or behind them: {totals.blocked_records:,}", "yellow")
 
 
 def _workers(standing: Standing) -> Iterator[RenderableType]:
     count = len(standing.workers)
-    yield Text(f"Group {standing.group}: {standing.group_state}, {_some(count, 'worker', 'workers')}", "bold")
+    state = "none yet" if standing.group_state == DEAD else standing.group_state
+    yield Text(f"Group {standing.group}: {state}, {_some(count, 'worker', 'workers')}", "bold")
     if not count:
         return
     table = _table("worker>", "id", "host", "holds>", "partitions")
@@ -113,7 +138,8 @@ def _waits(lane: Lane | Totals) -> str:
 
 
 def _open(transactions: Sequence[OpenTransaction]) -> Iterator[RenderableType]:
-    first = sorted(transactions, key=lambda one: one.seconds or 0.0, reverse=True)[:SHOWN_TRANSACTIONS]
+    gravest = sorted(transactions, key=lambda one: (one.hangs, one.seconds or 0.0), reverse=True)
+    first = gravest[:SHOWN_TRANSACTIONS]
     yield Text("Open transactions", "bold")
     table = _table("partition>", "topic", "open for>", "behind it>", "")
     for one in first:
@@ -124,6 +150,11 @@ def _open(transactions: Sequence[OpenTransaction]) -> Iterator[RenderableType]:
     yield table
     if left := len(transactions) - len(first):
         yield Text(f"and {left:,} more", "dim")
+    if any(one.seconds is None and not one.hangs for one in first):
+        yield Text("unknown: who may describe the transactional id is told, by Kafka from 3.0 on", "dim")
+    for one in first:
+        if one.hangs:
+            yield Text(ABORT.format(one), no_wrap=True, overflow="ignore")
 
 
 def _digests(digests: Sequence[Digest], now: float) -> Iterator[RenderableType]:

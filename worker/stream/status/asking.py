@@ -59,11 +59,15 @@ class Asking:
     def __init__(self, client: AIOKafkaClient) -> None:
         self._client = client
         self._leaders: dict[TopicPartition, int] = {}
+        self.nodes: tuple[int, ...] = ()
+        """The brokers that there are."""
 
     async def leaders(self) -> dict[str, int]:
         """Partitions by topic, of every topic there is: to ask by name would create them on some brokers."""
         answer = await self.ask(MetadataRequest(None))
-        topics = answer.to_object()["topics"]
+        told = answer.to_object()
+        topics = told["topics"]
+        self.nodes = tuple(broker["node_id"] for broker in told["brokers"])
         self._leaders = {
             TopicPartition(topic["topic"], one["partition"]): one["leader"]
             for topic in topics

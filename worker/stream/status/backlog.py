@@ -1,4 +1,4 @@
-"""The oldest record that is not decided yet, and transactions that are open: how long things have waited."""
+"""The oldest record that is not decided yet: how long things have waited."""
 
 from __future__ import annotations
 
@@ -83,13 +83,3 @@ async def _within(
                 found[place] = Oldest(record.offset, record.timestamp)
                 break
     return found
-
-
-async def open_since(asking: Asking, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """The time of the first record behind each last stable offset: that of a transaction that is open.
-
-    Partitions whose transaction has ended meanwhile may be left out.
-    """
-    answers = await asking.fetched({place: Part(end) for place, end in ends.items()})
-    firsts = {place: next(batches(fetched.content), None) for place, fetched in answers.items()}
-    return {place: batch.first_ms for place, batch in firsts.items() if batch is not None}

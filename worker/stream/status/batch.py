@@ -34,6 +34,8 @@ class Batch(NamedTuple):
     records: int
     is_transactional: bool
     is_control: bool
+    is_dated_by_broker: bool
+    """Whether its times are by a broker's clock, not by its producer's."""
     marker: int | None
     """``ABORT`` or ``COMMIT``; None of data, and of a marker that the log cleaner has emptied."""
 
@@ -70,5 +72,6 @@ def _batch(fetched: bytes, place: int) -> Batch:
         records,
         bool(attributes & TRANSACTIONAL),
         bool(attributes & CONTROL),
+        bool(attributes & (CONTROL | LOG_APPEND_TIME)),
         None,
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from worker.stream.status.bases import Basis
     from worker.stream.status.group import Group
     from worker.stream.status.letters import Counts
+    from worker.stream.status.opened import Opened
     from worker.stream.status.tails import Span, Tail
 
 
@@ -27,6 +28,6 @@ class Read(NamedTuple):
     oldest: dict[TopicPartition, Oldest | None]
     tails: dict[TopicPartition, Tail]
     bases: dict[TopicPartition, Basis | None]
-    open_ms: dict[TopicPartition, int]
+    opened: dict[TopicPartition, Opened]
     letters: Counts | None
     now: float

@@ -16,10 +16,11 @@ from aiokafka.errors import (
 from worker.stream.errors import Refused
 from worker.stream.redrive.ledger import ledger_topic
 from worker.stream.status.asking import COMMITTED, EARLIEST, LATEST, asking
-from worker.stream.status.backlog import oldest, open_since
+from worker.stream.status.backlog import oldest
 from worker.stream.status.bases import last_bases
 from worker.stream.status.group import read_group
 from worker.stream.status.letters import LetterCounter
+from worker.stream.status.opened import opened
 from worker.stream.status.read import Read
 from worker.stream.status.summing import summed
 from worker.stream.status.tails import Span, tails
@@ -101,7 +102,9 @@ class Reader:
         }
         found = await tails(client, written, results)
         lasts = {place: tail.last.batch for place, tail in found.items() if tail.last}
-        opened = {place: span.end for place, span in spans.items() if ends[place] > span.end}
+        unstable = {
+            place: Span(span.end, ends[place]) for place, span in spans.items() if ends[place] > span.end
+        }
         return Read(
             counts,
             group,
@@ -110,7 +113,7 @@ class Reader:
             await oldest(client, undecided),
             found,
             await last_bases(client, lasts),
-            await open_since(client, opened),
+            await opened(client, unstable),
             await self._letters(spans),
             self._now().timestamp(),
         )

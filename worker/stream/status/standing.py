@@ -35,6 +35,8 @@ class Lane(Struct, frozen=True):
     """Offsets from the oldest record that is not decided to the end; 0 where only markers are left."""
     lag_seconds: float | None
     """Age of that record by its Kafka timestamp; 0 if there is none, None if it cannot be told."""
+    blocked_records: int
+    """Offsets behind ``end_offset``, in a transaction that is open or behind it: nobody can read them yet."""
     last_commit: float | None
     """When the last transaction was committed that wrote results, dead letters or histories."""
     digest: str | None
@@ -46,12 +48,15 @@ class OpenTransaction(Struct, frozen=True):
 
     topic: str
     partition: int
+    producer_id: int
     last_stable_offset: int
+    """Where it begins."""
     high_watermark: int
     seconds: float | None
-    """Since its first record; None if that has no time."""
+    """For how long by the brokers' clocks, at least; None if they do not tell."""
     hangs: bool
-    """Whether it has been open for longer than MMS_TRANSACTION_TIMEOUT_S."""
+    """Whether its producer's timeout, and the time that brokers take to abort it then, are over; or its
+    coordinator has no part in it, so that nobody will end it."""
 
 
 class Digest(Struct, frozen=True):
@@ -93,6 +98,7 @@ class Totals(Struct, frozen=True):
     lag_records: int
     lag_seconds: float | None
     """The largest that could be told."""
+    blocked_records: int
     last_commit: float | None
     dead_letters: int | None
     redriven: int | None

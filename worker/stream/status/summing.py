@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 LIVE_S = 15 * 60.0
 """How long ago the last result of a digest may be for it to count as one that decides now."""
+USUAL_TIMEOUT_S = 60.0
+"""Kafka's default of a producer's ``transaction.timeout.ms``, for those that write the input."""
+ABORTED_WITHIN_S = 10.0
+"""How often brokers look for transactions to abort, unless they are told otherwise."""
 
 
 def summed(read: Read, settings: Settings, most_lag_s: float) -> Standing:
@@ -77,6 +81,7 @@ def _lanes(read: Read, settings: Settings) -> Iterator[Lane]:
             log.end,
             lag_records,
             lag_seconds,
+            read.ends[place] - log.end if place in read.opened else 0,
             _latest(_seconds(tail and tail.committed_ms) for tail in commits),
             basis.digest if basis else None,
         )
@@ -84,15 +89,28 @@ def _lanes(read: Read, settings: Settings) -> Iterator[Lane]:
 
 def _opened(read: Read, settings: Settings) -> Iterator[OpenTransaction]:
     """Transactions of lanes that work are open for a moment each."""
-    for place, began_ms in read.open_ms.items():
-        # A result has the time of its event, but its transaction began after the last one ended.
-        tail = read.tails.get(place)
-        since = max(began_ms, (tail and tail.ended_ms) or -1)
-        seconds = _age(since, read.now)
-        hangs = seconds is not None and seconds > settings.transaction_timeout_s
+    for place, one in read.opened.items():
+        seconds = None if one.since_ms is None else _age(one.since_ms, read.now)
+        most_s = _timeout_s(place.topic, one.timeout_ms, settings) + ABORTED_WITHIN_S
+        hangs = one.is_abandoned or (seconds is not None and seconds > most_s)
         yield OpenTransaction(
-            place.topic, place.partition, read.stable[place].end, read.ends[place], seconds, hangs
+            place.topic,
+            place.partition,
+            one.producer,
+            read.stable[place].end,
+            read.ends[place],
+            seconds,
+            hangs,
         )
+
+
+def _timeout_s(topic: str, told_ms: int | None, settings: Settings) -> float:
+    """After how long a transaction is aborted: as its coordinator tells, else what is usual on the topic."""
+    if told_ms is not None:
+        return told_ms / 1000
+    if topic == settings.input_topic:
+        return max(settings.transaction_timeout_s, USUAL_TIMEOUT_S)
+    return settings.transaction_timeout_s
 
 
 def _digests(read: Read) -> list[Digest]:
@@ -133,6 +151,7 @@ def _totals(lanes: Sequence[Lane], letters: Counts | None) -> Totals:
         sum(lane.owner is not None for lane in lanes),
         sum(lane.lag_records for lane in lanes),
         _latest(lane.lag_seconds for lane in lanes),
+        sum(lane.blocked_records for lane in lanes),
         _latest(lane.last_commit for lane in lanes),
         None if letters is None else sum(count.letters for count in letters.values()),
         None if letters is None else sum(count.redriven for count in letters.values()),

@@ -44,8 +44,6 @@ class Tail(NamedTuple):
 
     committed_ms: int | None
     """When the last transaction was committed that wrote there."""
-    ended_ms: int | None
-    """When the last transaction ended, be it with a commit or not."""
     last: Written | None
     """Of partitions where that is asked for."""
 
@@ -78,7 +76,7 @@ class _Walk:
         self._aborted: set[int] = set()
         self._committed: dict[int, int] = {}
         """By producer, when its transaction was committed that lies before."""
-        self.tail = Tail(None, None, None)
+        self.tail = Tail(None, None)
 
     @property
     def at(self) -> int:
@@ -124,5 +122,4 @@ class _Walk:
         if batch.marker == COMMIT:
             self._committed[batch.producer] = batch.last_ms
             if tail.committed_ms is None:
-                tail = tail._replace(committed_ms=batch.last_ms)
-        self.tail = tail if tail.ended_ms is not None else tail._replace(ended_ms=batch.last_ms)
+                self.tail = tail._replace(committed_ms=batch.last_ms)
