@@ -85,7 +85,7 @@ goldens: $(READY) ## Write anew the expected results beside the schemas' example
 	$(BIN)/python -m tests.contract.write_goldens
 
 .PHONY: dashboards
-dashboards: $(READY) ## Write grafana/dashboards anew from grafana/source
+dashboards: $(READY) ## Write dashboards and runbooks.html anew from their sources
 	$(BIN)/python -m grafana.source
 
 .PHONY: rules

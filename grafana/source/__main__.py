@@ -1,12 +1,13 @@
-"""Write every dashboard to its file. The files are committed: Grafana and people import those."""
+"""Write every dashboard and the runbook's page to its file. They are committed: Grafana serves those."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from grafana.source import adjudication, audit, flow, overview
+from grafana.source import adjudication, audit, flow, overview, runbook
 
 DIRECTORY = Path(__file__).parents[1] / "dashboards"
+PAGE = DIRECTORY.parent / "runbooks.html"
 
 ALL = (overview.DASHBOARD, flow.DASHBOARD, adjudication.DASHBOARD, audit.DASHBOARD)
 
@@ -25,6 +26,7 @@ def main() -> None:
             path.unlink()
     for name, text in texts.items():
         (DIRECTORY / name).write_text(text, encoding="utf-8")
+    PAGE.write_text(runbook.page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

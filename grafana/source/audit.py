@@ -21,6 +21,7 @@ def of_replays(metric: str, *matchers: str) -> str:
 COMPLETED = of_replays("mms_replay_completed_timestamp_seconds")
 REPRODUCED = of_replays("mms_replay_results", 'verdict="reproduced"')
 DIFFERENT = of_replays("mms_replay_results", 'verdict!="reproduced"')
+NONE_YET = "no replay yet"
 EXIT_CODES = texts({"0": "reproduced", "1": "differs", "2": "no verdict"})
 
 GLANCE = Row(
@@ -37,6 +38,7 @@ GLANCE = Row(
             "short",
             f"max({of_replays('mms_replay_exit_code')})",
             mappings=EXIT_CODES,
+            empty=NONE_YET,
             steps=NONE_IS_GOOD,
             filled=True,
             alerts=["MmsReplayWithoutVerdict"],
@@ -52,6 +54,7 @@ GLANCE = Row(
             "percentunit",
             f"sum({REPRODUCED}) / sum({of_replays('mms_replay_results')})",
             steps=((None, "red"), (1, "green")),
+            empty=NONE_YET,
             filled=True,
         ),
         Stat(
@@ -63,6 +66,7 @@ GLANCE = Row(
             ),
             "short",
             f"sum({DIFFERENT})",
+            empty=NONE_YET,
             steps=NONE_IS_GOOD,
             filled=True,
             alerts=["MmsReplayDiffers"],
@@ -78,6 +82,8 @@ GLANCE = Row(
             f"time() - max({COMPLETED})",
             steps=((None, "green"), (7 * 86_400, "orange"), (31 * 86_400, "red")),
             decimals=1,
+            empty=NONE_YET,
+            alerts=["MmsReplayOverdue"],
         ),
         Stat(
             "Events replayed",
@@ -89,6 +95,7 @@ GLANCE = Row(
             "short",
             f"sum({of_replays('mms_replay_events')})",
             decimals=0,
+            empty=NONE_YET,
         ),
         Stat(
             "Replays run",

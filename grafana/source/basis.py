@@ -60,7 +60,7 @@ BASIS = Row(
             About(
                 "When the publisher's next release takes over from the newest that is loaded: ICD-10-CM"
                 " every October, the tables of NCCI every quarter.",
-                "more than a month left.",
+                "more than a month left, or than two weeks of a quarter's tables.",
                 "import the publisher's next files and roll out: until then claims of later dates are"
                 " decided with old codes.",
             ),

@@ -12,7 +12,7 @@ from grafana.source.queries import DATASOURCE, WORKERS, Json
 SCHEMA = 39
 """Of Grafana 11; later ones bring it up to date when they load it."""
 COLUMNS = 24
-RUNBOOKS = "/public/runbooks.md"
+RUNBOOKS = "/public/runbooks.html"
 
 
 @dataclass(frozen=True)

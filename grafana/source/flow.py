@@ -134,7 +134,8 @@ LAG = Row(
         Timeseries(
             "Lag in seconds",
             About(
-                "Age of the oldest record of each partition that is not committed yet.",
+                "Age of the oldest record of each partition that is not committed yet. A gap is time without"
+                " a worker; `mms-worker status` asks the brokers.",
                 "near 0, and the partitions together.",
                 "one partition alone: its lane stands, or one member has very much. All: too few workers.",
             ),
@@ -146,13 +147,15 @@ LAG = Row(
                 )
             ],
             steps=tuple((value, "transparent" if value is None else colour) for value, colour in LATENESS),
+            empty="no worker",
             alerts=["MmsConsumerStalled", "MmsLagGrowing"],
             width=12,
         ),
         Timeseries(
             "Lag in records",
             About(
-                "Stable records of each partition that are not committed yet.",
+                "Stable records of each partition that are not committed yet. A gap is time without a"
+                " worker.",
                 "near 0, and the partitions together.",
                 "many records and few seconds: a peak. Few records and many seconds: a record that cannot"
                 " be got past.",
@@ -164,7 +167,47 @@ LAG = Row(
                     "{{topic}}-{{partition}}",
                 )
             ],
+            empty="no worker",
             alerts=["MmsLagGrowing"],
+            width=12,
+        ),
+        Timeseries(
+            "Held up by open transactions",
+            About(
+                "Records of each partition behind the beginning of a producer's open transaction. They are"
+                " no lag: nobody may read them yet.",
+                "0, or a comb where producers use transactions.",
+                "a level line: a transaction hangs, and the partition waits for ever. End it as the runbook"
+                " says.",
+            ),
+            "short",
+            [
+                Query(
+                    f"max by (topic, partition) ({selected('mms_unstable_records')})",
+                    "{{topic}}-{{partition}}",
+                )
+            ],
+            empty="no worker",
+            alerts=["MmsTransactionHangs"],
+            width=12,
+        ),
+        Timeseries(
+            "Becomes readable",
+            About(
+                "How fast the last stable offset of each partition moves: what producers have written and,"
+                " with transactions, committed.",
+                "about what comes in, and the partitions together.",
+                "0 while others move, and records held up beside: a transaction hangs.",
+            ),
+            "cps",
+            [
+                Query(
+                    f"max by (topic, partition) (deriv({selected('mms_stable_offset')}[$__rate_interval]))",
+                    "{{topic}}-{{partition}}",
+                )
+            ],
+            empty="no worker",
+            alerts=["MmsTransactionHangs"],
             width=12,
         ),
     ],

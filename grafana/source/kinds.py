@@ -67,6 +67,8 @@ class Timeseries(Panel):
     legend: Sequence[Calculation] = ()
     minimum: float | None = 0
     maximum: float | None = None
+    empty: str | None = None
+    """What is shown where there is nothing in the whole time range."""
 
     def asks(self) -> Sequence[Query]:
         """The queries as given."""
@@ -75,7 +77,7 @@ class Timeseries(Panel):
     def field_options(self) -> Json:
         """How lines are drawn. Gaps stay gaps: nothing was scraped then."""
         return {
-            **_only_set(min=None if self.logarithmic else self.minimum, max=self.maximum),
+            **_only_set(min=None if self.logarithmic else self.minimum, max=self.maximum, noValue=self.empty),
             "custom": {
                 "drawStyle": "line",
                 "lineInterpolation": "linear",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.source.colours import BUDGET
 from grafana.source.dashboard import Row
 from grafana.source.kinds import Stat, Timeseries
-from grafana.source.panel import About
+from grafana.source.panel import RUNBOOKS, About
 from grafana.source.queries import FIRING, Query
 from grafana.source.tables import Column, Table
 
@@ -74,11 +74,11 @@ OBJECTIVES = Row(
             About(
                 "Alerts on the worker that are firing now.",
                 "an empty table.",
-                "look the name up in the runbook: what to look at, what to do, and the command for it.",
+                "click the name: the runbook says what to look at, what to do, and the command for it.",
             ),
             "short",
             [
-                Column("Alert", label="alertname"),
+                Column("Alert", label="alertname", link=f"{RUNBOOKS}#${{__value.raw}}"),
                 Column("Severity", label="severity", width=100),
                 Column(
                     name="Firing",

@@ -19,12 +19,13 @@ GLANCE = Row(
         Stat(
             "Alerts firing",
             About(
-                "How many alerts on the worker are firing, of every severity and every worker.",
+                "How many alerts on the worker are firing, of every severity; one that fires for several"
+                " partitions or workers counts once.",
                 "0.",
                 "read which in *Firing alerts* below; each names its entry in the runbook.",
             ),
             "short",
-            f"count({FIRING}) or vector(0)",
+            f"count(count by (alertname) ({FIRING})) or vector(0)",
             steps=NONE_IS_GOOD,
             filled=True,
         ),
@@ -57,12 +58,14 @@ GLANCE = Row(
             "mms:partitions_working:ratio",
             steps=ALL_IS_GOOD,
             filled=True,
+            empty="no worker yet",
             alerts=["MmsAvailabilityBurnFast"],
         ),
         Stat(
             "Oldest waiting record",
             About(
-                "Age of the oldest record that is not committed yet, of all partitions.",
+                "Age of the oldest record that is not committed yet, of all partitions. The workers tell it:"
+                " without one nobody knows here, and `mms-worker status` asks the brokers.",
                 "below 5 s, which is what the latency objective allows.",
                 "see *Lag* in *Flow*: one partition that stands still, or all of them behind.",
             ),
@@ -70,6 +73,7 @@ GLANCE = Row(
             "mms:lag_seconds:max",
             steps=LATENESS,
             filled=True,
+            empty="no worker",
             alerts=["MmsConsumerStalled", "MmsLagGrowing"],
         ),
         Stat(
@@ -80,9 +84,10 @@ GLANCE = Row(
                 "see the reasons below; list and redrive them with `mms-worker dlq`.",
             ),
             "short",
-            f"ceil(sum(increase({selected('mms_dead_letters_total')}[1h])))",
+            "ceil(sum(mms:dead_letters:increase1h))",
             steps=NONE_IS_GOOD,
             filled=True,
+            empty="no worker",
             alerts=["MmsDeadLetters"],
         ),
         Stat(
@@ -96,6 +101,7 @@ GLANCE = Row(
             f"count(count by (policy_digest, codes_digest) ({selected('mms_build_info')}))",
             steps=EXACTLY_ONE,
             filled=True,
+            empty="no worker",
             alerts=["MmsDigestSkew"],
         ),
     ],
@@ -121,7 +127,7 @@ PACE = Row(
             "Lag",
             About(
                 "Age of the oldest record that is not committed yet, of the partition that is furthest"
-                " behind.",
+                " behind. A gap is time without a worker.",
                 "below the dashed lines (5 s and 60 s), and back after each peak.",
                 "growing steadily: more comes in than the workers decide, so add workers. A saw tooth:"
                 " rebalances. A straight line upwards: a partition that stands still.",
@@ -129,6 +135,7 @@ PACE = Row(
             "s",
             [Query("mms:lag_seconds:max", "oldest record")],
             steps=((None, "transparent"), (5, "orange"), (60, "red")),
+            empty="no worker",
             alerts=["MmsLagGrowing", "MmsConsumerStalled"],
         ),
         Timeseries(
@@ -218,7 +225,7 @@ WORKERS = Row(
             ],
             sort="Worker",
             descending=False,
-            alerts=["MmsWorkerAbsent"],
+            alerts=["MmsWorkerAbsent", "MmsWorkerRestarts"],
         ),
         Timeseries(
             "Memory",

@@ -23,6 +23,8 @@ class Column:
     mappings: Sequence[Json] = ()
     decimals: int | None = None
     width: int | None = None
+    link: str = ""
+    """Where a click on a cell leads; ``${__value.raw}`` is what the cell holds."""
 
     def properties(self) -> Json:
         """What is of this column alone."""
@@ -33,6 +35,8 @@ class Column:
             found["decimals"] = self.decimals
         if self.mappings:
             found["mappings"] = list(self.mappings)
+        if self.link:
+            found["links"] = [{"title": "Runbook", "url": self.link, "targetBlank": True}]
         if self.width is not None:
             found["custom.width"] = self.width
         if self.steps is not PLAIN:

@@ -175,7 +175,8 @@ HISTORIES = Row(
         Timeseries(
             "Size by partition",
             About(
-                "Bytes of stored histories in memory. The worker needs about this much on top of its start.",
+                "Bytes of stored histories in memory. The worker needs about 1.3 times as much on top of its"
+                " start.",
                 "slow growth, and about the same in every partition.",
                 "plan more partitions and workers before memory ends: the capacity plan has the figures.",
             ),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from prometheus_client import Info
-
 from tests.grafana.expressions import LostLabelError, labels_in, names_in
 from tests.grafana.questions import rules
 from worker.replay.output.metrics import families
@@ -22,12 +20,9 @@ OF_PROMETHEUS: Mapping[str, frozenset[str]] = {
     "up": frozenset(),
     "ALERTS": frozenset(["alertname", "alertstate", "severity"]),
 }
-BUILD = frozenset(["version", "policy_digest", "codes_digest"])
-"""Labels of ``mms_build_info``: it has them when it is told what is loaded."""
 ENDINGS: Mapping[str, tuple[str, ...]] = {
     "counter": ("_total",),
     "histogram": ("_bucket", "_sum", "_count"),
-    "info": ("_info",),
 }
 """What is put behind a family's name for its series."""
 
@@ -38,8 +33,6 @@ def of_workers() -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for collector in Metrics("claims").registry._collector_to_names:
         match collector:
-            case Info():
-                labels = BUILD
             case Distribution():
                 labels = frozenset(collector._labels)
             case _:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from grafana.source.__main__ import written
+from grafana.source import runbook
+from grafana.source.__main__ import PAGE, written
 from grafana.source.objectives import AVAILABILITY_BUDGET, LATENCY_BUDGET
 from tests.grafana.expressions import names_in
 from tests.grafana.known import of_replays, of_workers, read_by, unknown_in
@@ -36,6 +37,36 @@ EVERY_DASHBOARD = [pytest.param(dashboard, id=dashboard["uid"]) for dashboard in
 
 def test_the_files_are_what_the_source_writes() -> None:
     assert {path.name: path.read_text(encoding="utf-8") for path in DASHBOARDS.glob("*.json")} == written()
+
+
+def test_the_runbooks_page_is_what_the_source_writes() -> None:
+    assert PAGE.read_text(encoding="utf-8") == runbook.page()
+
+
+def test_links_within_the_runbook_lead_to_headings_that_it_has() -> None:
+    page = runbook.page()
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links
+    assert links <= set(re.findall(r'id="([^"]+)"', page))
+    assert not re.findall(r'(?:href|src)="(?!#)', page), "it fetches or needs something else"
+
+
+@pytest.mark.parametrize("alert", sorted({rule["alert"] for rule in rules() if "alert" in rule}))
+def test_the_runbooks_page_has_an_anchor_for_links_and_one_for_cells(alert: str) -> None:
+    page = runbook.page()
+    assert page.count(f'id="{alert}"') == page.count(f'id="{alert.lower()}"') == 1
+
+
+def test_a_firing_alert_leads_to_its_entry_by_its_name() -> None:
+    (table,) = [
+        panel for dashboard in ALL for panel in panels(dashboard) if panel["title"] == "Firing alerts"
+    ]
+    properties = {
+        (override["matcher"]["options"], entry["id"]): entry["value"]
+        for override in table["fieldConfig"]["overrides"]
+        for entry in override["properties"]
+    }
+    assert [link["url"] for link in properties["Alert", "links"]] == ["${runbooks}#${__value.raw}"]
 
 
 def test_each_dashboard_keeps_the_uid_that_links_know() -> None:

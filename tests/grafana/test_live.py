@@ -37,7 +37,19 @@ if TYPE_CHECKING:
 WORKER, REPLAYS, ITSELF = "mms-worker", "pushgateway", "prometheus"
 """The jobs of the shipped configuration."""
 FIRING = ("MmsDeadLetterLimitReached",)
-QUIET = ("MmsWorkerAbsent", "MmsDigestSkew", "MmsReplayDiffers", "MmsReplayWithoutVerdict")
+QUIET = (
+    "MmsWorkerAbsent",
+    "MmsConsumerStalled",
+    "MmsTransactionHangs",
+    "MmsWorkerRestarts",
+    "MmsLagGrowing",
+    "MmsRebalanceStorm",
+    "MmsDigestSkew",
+    "MmsPolicyExpiring",
+    "MmsReplayDiffers",
+    "MmsReplayWithoutVerdict",
+    "MmsReplayOverdue",
+)
 FIRST_SEED, SECOND_SEED, BAD_SEED = 61, 62, 63
 CLAIMS = 600
 NOT_TOLD = "error expanding template"
@@ -90,6 +102,8 @@ async def assert_true(prometheus: Prometheus, stream: Stream, load: Load) -> Non
         "sum(mms_working_partitions)": partitions,
         "sum(mms_consumer_lag_records)": 0,
         "sum(mms_consumer_lag_seconds)": 0,
+        "sum(mms_unstable_records)": 0,
+        "sum(mms_stable_offset) >= bool sum(mms_records_consumed_total)": 1,
         "sum(mms_ready)": 2,
         "sum(mms_breaker_open)": 0,
         "mms:partitions_working:ratio": 1,

@@ -61,6 +61,8 @@ METRICS: Mapping[str, Sequence[str]] = {
     "mms_restore_duration_seconds": [],
     "mms_consumer_lag_records": ["topic", "partition"],
     "mms_consumer_lag_seconds": ["topic", "partition"],
+    "mms_stable_offset": ["topic", "partition"],
+    "mms_unstable_records": ["topic", "partition"],
     "mms_oldest_pend_seconds": [],
     "mms_partitions": [],
     "mms_assigned_partitions": [],
