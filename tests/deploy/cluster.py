@@ -56,6 +56,38 @@ def the(objects: list[Object], kind: str) -> Object:
     return found
 
 
+def named(objects: list[Object], kind: str, name: str) -> Object:
+    """The object of a kind and a name."""
+    (found,) = [one for one in of_kind(objects, kind) if one["metadata"]["name"] == name]
+    return found
+
+
+def pods(objects: list[Object]) -> list[Object]:
+    """The templates of all pods."""
+    return [one["spec"]["template"] for one in objects if one["kind"] in {"Deployment", "Job"}]
+
+
+def worker(objects: list[Object]) -> Object:
+    """The template of the worker's pods."""
+    return named(objects, "Deployment", "mms-worker")["spec"]["template"]
+
+
+def is_met(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a selector by labels alone, and not by none, meets them."""
+    wanted = selector.get("matchLabels", {})
+    return bool(wanted) and selector.keys() == {"matchLabels"} and wanted.items() <= labels.items()
+
+
+def environment(objects: list[Object], pod: Object) -> dict[str, str]:
+    """What the pod's one container is told, a value from a Secret as such."""
+    (container,) = pod["spec"]["containers"]
+    maps = {one["metadata"]["name"]: one["data"] for one in of_kind(objects, "ConfigMap")}
+    found: dict[str, str] = {}
+    for source in container["envFrom"]:
+        found |= maps[source["configMapRef"]["name"]]
+    return found | {one["name"]: one.get("value", "from a Secret") for one in container.get("env", [])}
+
+
 def validate(one: Object) -> None:
     """Raise what is wrong with an object, a field that its kind does not have among it."""
     if one["kind"] in CUSTOM:

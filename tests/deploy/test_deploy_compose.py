@@ -26,8 +26,9 @@ FILE = PROJECT / "deploy" / "compose.yaml"
 SCHEMA = Path(__file__).parent / "schemas" / "compose-spec.json"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+OURS = sorted(name for name, service in SERVICES.items() if "mms-adjudication-worker" in service["image"])
 ONE_SHOT = {"topics", "replay"}
+PARTS = ("context", "dockerfile")
 PROMETHEUS = yaml.safe_load((PROJECT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 PLACES = ("listeners", "advertised", "log.dirs", "quorum", "node.id", "roles", "listener")
 """Parts of the names of Kafka's settings that say where it is, not how it works."""
@@ -131,10 +132,30 @@ def test_two_workers_are_given_the_time_to_stop() -> None:
     assert f"http://127.0.0.1:{port}/readyz" in worker["healthcheck"]["test"][-1]
 
 
-def test_the_image_is_of_this_version_and_the_extra_is_the_projects() -> None:
-    assert SERVICES["worker"]["image"] == f"mms-adjudication-worker:{__version__}"
-    assert SERVICES["replay"]["image"] == f"mms-adjudication-worker:{__version__}-replay"
+def test_the_images_are_of_this_version_and_the_extra_is_the_projects() -> None:
+    images = {name: SERVICES[name]["image"] for name in OURS}
+    plain = f"mms-adjudication-worker:{__version__}"
+    assert images == dict.fromkeys(OURS, plain) | {"replay": f"{plain}-replay"}
     assert SERVICES["replay"]["build"]["args"] == {"EXTRAS": "replay"}
+
+
+def test_each_image_is_built_once_and_by_a_service_that_whoever_takes_it_waits_for() -> None:
+    builders = {SERVICES[name]["image"]: name for name in OURS if "build" in SERVICES[name]}
+    assert builders.keys() == {SERVICES[name]["image"] for name in OURS}
+    assert sum("build" in SERVICES[name] for name in OURS) == len(builders)
+    for name in OURS:
+        context, file = (SERVICES[builders[SERVICES[name]["image"]]]["build"][key] for key in PARTS)
+        assert (FILE.parent / context).resolve() == PROJECT
+        assert (PROJECT / file).is_file()
+        if "build" not in SERVICES[name]:
+            assert SERVICES[name]["pull_policy"] == "never"
+            assert builders[SERVICES[name]["image"]] in waited_for(name)
+
+
+def waited_for(name: str) -> set[str]:
+    """All services that come before one."""
+    direct = set(SERVICES[name].get("depends_on", {}))
+    return direct.union(*map(waited_for, direct))
 
 
 def test_kafka_is_the_version_that_everything_is_tested_with() -> None:

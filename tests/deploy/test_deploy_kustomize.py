@@ -6,14 +6,25 @@ import json
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
 import yaml
 
 from tests.deploy.building import IMAGE_USER
-from tests.deploy.cluster import CUSTOM, Object, built, of_kind, the, validate
+from tests.deploy.cluster import (
+    CUSTOM,
+    Object,
+    built,
+    environment,
+    is_met,
+    named,
+    of_kind,
+    pods,
+    the,
+    validate,
+    worker,
+)
 from tests.deploy.commands import parsed, settings_of
 from tests.deploy.dockerfile import PROJECT
 from tests.deploy.write_prometheus_rule import WRITTEN, rule_files, written
@@ -26,38 +37,20 @@ if TYPE_CHECKING:
 
 TRACED = "../../tests/deploy/traced"
 """A kustomization of the tests': the base with the component that no overlay has."""
-ALL = ("base", "overlays/dev", "overlays/production", TRACED)
-OVERLAYS = ALL[1:3]
+OUTSIDE = "../../tests/deploy/outside"
+"""Another: production with brokers outside the cluster."""
 PRODUCTION = "overlays/production"
-WORKER = {"app.kubernetes.io/name": "mms-worker"}
+OVERLAYS = ("overlays/dev", PRODUCTION)
+ALL = ("base", *OVERLAYS, TRACED, OUTSIDE)
+PLANNED_BYTES = 3e9
+"""Histories of all workers together for a nation's Mohs claims: the first row of the capacity plan."""
+MIB = 1024**2
 APPLIED_BYTES = 256 * 1024
 """Above this `kubectl apply` without --server-side cannot keep what it has applied."""
 
 
-def pods(objects: list[Object]) -> list[Object]:
-    return [one["spec"]["template"] for one in objects if one["kind"] in {"Deployment", "Job"}]
-
-
 def containers(objects: list[Object]) -> list[Object]:
     return [container for pod in pods(objects) for container in pod["spec"]["containers"]]
-
-
-def environment(objects: list[Object], pod: Object) -> dict[str, str]:
-    """What the pod's one container is told, a value from a Secret as such."""
-    (container,) = pod["spec"]["containers"]
-    maps = {one["metadata"]["name"]: one["data"] for one in of_kind(objects, "ConfigMap")}
-    found: dict[str, str] = {}
-    for source in container["envFrom"]:
-        found |= maps[source["configMapRef"]["name"]]
-    return found | {one["name"]: one.get("value", "from a Secret") for one in container.get("env", [])}
-
-
-def worker(objects: list[Object]) -> Object:
-    return the(objects, "Deployment")["spec"]["template"]
-
-
-def is_met(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    return bool(selector) and selector.items() <= labels.items()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -96,7 +89,7 @@ def test_pods_are_within_the_restricted_standard_and_may_write_nothing(name: str
         assert spec["securityContext"]["runAsUser"] == IMAGE_USER
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert all(volume.keys() <= {"name", "secret"} for volume in spec.get("volumes", []))
+        assert all(volume.keys() <= {"name", "secret", "emptyDir"} for volume in spec.get("volumes", []))
     for container in containers(objects):
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -120,15 +113,17 @@ def test_pods_have_no_token_and_know_nothing_of_other_services(name: str) -> Non
 def test_containers_run_commands_that_there_are(name: str) -> None:
     objects = built(name)
     for container in containers(objects):
-        parsed(container["args"])
-        assert "command" not in container  # the image's entry point
+        if container["name"] != "toolbox":
+            parsed(container["args"])
+            assert "command" not in container  # the image's entry point
     assert parsed(worker(objects)["spec"]["containers"][0]["args"])[0] is run
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_the_image_is_of_this_version(name: str) -> None:
-    images = {container["image"] for container in containers(built(name))}
-    assert images == {f"mms-adjudication-worker:{__version__}"}
+def test_the_images_are_of_this_version(name: str) -> None:
+    image = f"mms-adjudication-worker:{__version__}"
+    for container in containers(built(name)):
+        assert container["image"] == (f"{image}-replay" if container["name"] == "toolbox" else image)
 
 
 @pytest.fixture
@@ -156,11 +151,12 @@ def test_a_worker_would_start_with_these_settings(name: str, mounted: Path) -> N
 def mounted_files(pod: Object) -> dict[str, str]:
     """The keys of Secrets by the paths at which the container finds them."""
     (container,) = pod["spec"]["containers"]
-    volumes = {volume["name"]: volume["secret"]["items"] for volume in pod["spec"].get("volumes", [])}
+    held = [volume for volume in pod["spec"].get("volumes", []) if "secret" in volume]
+    volumes = {volume["name"]: volume["secret"]["items"] for volume in held}
     return {
         f"{mount['mountPath']}/{item['path']}": item["key"]
         for mount in container.get("volumeMounts", [])
-        for item in volumes[mount["name"]]
+        for item in volumes.get(mount["name"], [])
     }
 
 
@@ -176,18 +172,17 @@ def test_in_production_the_brokers_are_reached_by_tls_with_a_password_from_a_fil
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_every_selector_meets_the_workers_pods(name: str) -> None:
+def test_every_selector_of_the_worker_meets_its_pods_and_no_others(name: str) -> None:
     objects = built(name)
-    labels = worker(objects)["metadata"]["labels"]
     spread = worker(objects)["spec"]["topologySpreadConstraints"]
     selectors = [one["labelSelector"] for one in spread]
-    selectors += [the(objects, "Deployment")["spec"]["selector"]]
+    selectors += [named(objects, "Deployment", "mms-worker")["spec"]["selector"]]
     selectors += [the(objects, "PodDisruptionBudget")["spec"]["selector"]]
-    selectors += [the(objects, "NetworkPolicy")["spec"]["podSelector"]]
+    selectors += [named(objects, "NetworkPolicy", "mms-worker")["spec"]["podSelector"]]
     selectors += [one["spec"]["selector"] for one in of_kind(objects, "PodMonitor")]
-    assert all(is_met(selector["matchLabels"], labels) for selector in selectors)
-    jobs = [pod["metadata"]["labels"] for pod in pods(objects) if pod is not worker(objects)]
-    assert not any(is_met(WORKER, labels) for labels in jobs)
+    for pod in pods(objects):
+        met = {is_met(selector, pod["metadata"]["labels"]) for selector in selectors}
+        assert met == {pod is worker(objects)}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -199,27 +194,17 @@ def test_probes_monitor_and_policy_mean_the_port_that_the_worker_serves(name: st
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {"metrics"}
     assert [probe["path"] for probe in probes.values()] == ["/livez", "/livez", "/readyz"]
-    (allowed,) = the(objects, "NetworkPolicy")["spec"]["ingress"]
+    (allowed,) = named(objects, "NetworkPolicy", "mms-worker")["spec"]["ingress"]
     assert [port["port"] for port in allowed["ports"]] == ["metrics"]
     for monitor in of_kind(objects, "PodMonitor"):
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("metrics", "/metrics")
 
 
-@pytest.mark.parametrize("name", OVERLAYS)
-def test_the_policy_lets_the_worker_out_to_names_and_brokers_alone(name: str) -> None:
-    objects = built(name)
-    policy = the(objects, "NetworkPolicy")["spec"]
-    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
-    ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    _, _, broker = environment(objects, worker(objects))["MMS_BOOTSTRAP_SERVERS"].rpartition(":")
-    assert ports == {53, int(broker)}
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_workers_are_replaced_one_at_a_time_and_have_the_time_to_stop(name: str) -> None:
     objects = built(name)
-    strategy = the(objects, "Deployment")["spec"]["strategy"]["rollingUpdate"]
+    strategy = named(objects, "Deployment", "mms-worker")["spec"]["strategy"]["rollingUpdate"]
     assert strategy == {"maxSurge": 1, "maxUnavailable": 0}
     assert the(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert worker(objects)["spec"]["terminationGracePeriodSeconds"] > 10
@@ -229,10 +214,10 @@ def test_autoscaling_is_bounded_by_the_partitions_and_asks_for_the_workers_own_l
     objects = built(PRODUCTION)
     told = environment(objects, worker(objects))
     scaled = the(objects, "ScaledObject")["spec"]
-    deployment = the(objects, "Deployment")
+    deployment = named(objects, "Deployment", "mms-worker")
     assert scaled["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
     assert "replicas" not in deployment["spec"]
-    assert scaled["maxReplicaCount"] == int(told["MMS_PARTITIONS"])
+    assert scaled["maxReplicaCount"] * 3 == int(told["MMS_PARTITIONS"])  # as the capacity plan has it
     assert scaled["minReplicaCount"] == scaled["fallback"]["replicas"] == 3
     kafka, cpu = scaled["triggers"]
     defaults = Settings.model_fields
@@ -241,6 +226,25 @@ def test_autoscaling_is_bounded_by_the_partitions_and_asks_for_the_workers_own_l
     assert kafka["metadata"]["bootstrapServers"] == told["MMS_BOOTSTRAP_SERVERS"]
     assert cpu["type"] == "cpu"
     assert all(isinstance(value, str) for one in scaled["triggers"] for value in one["metadata"].values())
+
+
+def test_the_memory_of_production_holds_the_planned_histories_when_a_worker_is_missing() -> None:
+    objects = built(PRODUCTION)
+    left = the(objects, "ScaledObject")["spec"]["minReplicaCount"] - 1
+    partitions = -(-int(environment(objects, worker(objects))["MMS_PARTITIONS"]) // left)
+    needed = PLANNED_BYTES * 1.3 / left + 100 * MIB + Settings().buffer_high_bytes * partitions
+    (container,) = worker(objects)["spec"]["containers"]
+    memory = container["resources"]["limits"]["memory"]
+    assert memory == container["resources"]["requests"]["memory"] == "3Gi"
+    assert needed < 3 * 1024 * MIB
+    assert container["resources"]["requests"]["cpu"] == "1"
+
+
+def test_a_prometheus_that_selects_by_its_release_finds_the_monitor_and_the_rules() -> None:
+    for kind in ("PodMonitor", "PrometheusRule"):
+        assert the(built(PRODUCTION), kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    for pod in pods(built(PRODUCTION)):
+        assert "release" not in pod["metadata"]["labels"]
 
 
 def test_keda_asks_with_the_secret_that_the_worker_has() -> None:
@@ -257,18 +261,6 @@ def test_keda_asks_with_the_secret_that_the_worker_has() -> None:
         ("ca", secret, "ca.crt"),
     }
     assert kafka["metadata"] | {"sasl": "scram_sha512", "tls": "enable"} == kafka["metadata"]
-
-
-def test_a_worker_that_traces_may_reach_the_collector() -> None:
-    objects = built(TRACED)
-    told = environment(objects, worker(objects))
-    endpoint = urlsplit(told.pop("OTEL_EXPORTER_OTLP_ENDPOINT"))
-    del told["OTEL_SERVICE_NAME"]
-    assert settings_of(told).traces == "otlp"
-    collector = the(objects, "NetworkPolicy")["spec"]["egress"][-1]
-    assert [port["port"] for port in collector["ports"]] == [endpoint.port]
-    namespace = collector["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-    assert str(endpoint.hostname).split(".")[1] == namespace
 
 
 def test_prometheus_knows_the_workers_by_the_name_that_rules_and_dashboards_use() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -241,28 +240,6 @@ async def test_where_results_begin_is_told(stream: Stream) -> None:
     shard = (await made.shards())[1]
     assert shard.results == Span(2, 4)  # behind what ends the transaction
     assert values(await results_of(made, shard)) == [b"3"]
-
-
-async def test_aborted_results_are_invisible_and_open_ones_are_waited_for(stream: Stream) -> None:
-    made = source(stream)
-    async with publisher(stream) as producer:
-        await producer.begin_transaction()
-        await send(producer, stream, 0, b"aborted")
-        await producer.abort_transaction()
-        await producer.begin_transaction()
-        await send(producer, stream, 0, b"open")
-        shard = (await made.shards())[0]
-        assert shard.results == Span(0, 3)
-        async with made.open() as evidence:
-            reading = asyncio.ensure_future(anext(evidence.results(shard, 0, 3)))
-            await asyncio.wait([reading], timeout=0.2)
-            assert not reading.done()
-            await producer.commit_transaction()
-            await producer.begin_transaction()
-            await send(producer, stream, 0, b"later")
-            await producer.commit_transaction()
-            assert values(await reading) == [b"open"]
-    assert values(await results_of(made, shard)) == [b"open"]
 
 
 async def test_reading_ends_at_its_end_while_more_is_produced(stream: Stream) -> None:

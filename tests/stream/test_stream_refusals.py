@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from tests.stream.oracle import decided
 from tests.stream.streamkit import Stream, Worker, claims, partition, until
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.process import run
-from worker.stream.topics import ABSENT
+from worker.stream.topics import ABSENT, HOW_MANY, specs
 
 UNREACHABLE = "kafka cannot be reached or does not let this worker in"
 
@@ -64,16 +65,25 @@ async def test_missing_topics_are_refused_with_the_command_that_makes_them(bare:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "repair"), [(6, "kafka-topics.sh --bootstrap-server"), (2, "--delete --topic")]
+    ("wanted", "repair"),
+    [
+        (6, "set MMS_PARTITIONS=4, as all the topics have"),
+        (2, f"set MMS_PARTITIONS=4, as all the topics have, unless partitions were added .* {HOW_MANY}"),
+    ],
 )
-async def test_other_partition_counts_are_refused_with_the_command_that_repairs_them(
+async def test_another_number_of_partitions_than_the_topics_have_is_refused_as_a_fault_of_the_setting(
     stream: Stream, wanted: int, repair: str
 ) -> None:
     worker = stream.worker(partitions=wanted)
     assert await worker.ended() == 2
-    expected = f"topic {stream.settings.results_topic} has 4 partitions, not the {wanted} of MMS_PARTITIONS"
-    assert expected in reasons(worker)
-    assert repair in reasons(worker)
+    lines = reasons(worker).splitlines()
+    for line, topic in zip(lines, topics(stream), strict=True):
+        told = f"topic {topic} has 4 partitions, not the {wanted} of MMS_PARTITIONS; repair: {repair}"
+        assert re.fullmatch(told, line)
+
+
+def topics(stream: Stream) -> list[str]:
+    return [spec.name for spec in specs(stream.settings)]
 
 
 async def test_partitions_that_grow_under_a_worker_are_refused(stream: Stream) -> None:
@@ -92,6 +102,7 @@ async def test_partitions_that_grow_under_a_worker_are_refused(stream: Stream) -
         await client.create_partitions(grown)
     assert await worker.ended() == 2
     assert "has 6 partitions, not the 4 of MMS_PARTITIONS" in reasons(worker)
+    assert f"unless partitions were added since they were made: then see {HOW_MANY}" in reasons(worker)
 
 
 async def test_a_compacted_results_topic_is_refused(stream: Stream) -> None:

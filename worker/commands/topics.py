@@ -25,7 +25,7 @@ OK, DIFFERENT = 0, 1
 def create(*, bootstrap: Bootstrap = None) -> None:
     """Create the topics that do not exist, with the partitions, replicas and sizes of the settings.
 
-    A topic that exists is left as it is. How it differs is told with the command that repairs it; the exit
+    A topic that exists is left as it is. How it differs is told with what repairs it; the exit
     code is 1 then.
     """
     sys.exit(_main(_create, bootstrap))

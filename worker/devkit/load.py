@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from itertools import chain, count, cycle, islice
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from worker.devkit.dates import Recent, utc_today
 from worker.devkit.generator import bad_records, events, histories
 from worker.devkit.traffic import STRUCTURED, Outgoing
 
@@ -34,21 +35,26 @@ class Undelivered(Exception):  # noqa: N818  reads as what it says
     """The load was stopped while brokers did not take what it had sent."""
 
 
-def records(seed: int, members: int | None = None) -> Iterator[Outgoing]:
+def records(
+    seed: int, members: int | None = None, today: Callable[[], date] = utc_today
+) -> Iterator[Outgoing]:
     """The endless load of a seed: claims, histories of members with many claims, and some bad records.
 
     Claims and histories take turns. Among the histories are events that are at odds with what came before
     (``unknown_claim``, ``id_conflict``, ``contract``). ``members`` bounds whose histories they are.
+    Their dates are close to ``today`` as it is when they are taken (``dates.Recent``): a claim that waits for
+    records has not waited for years, which would be an alert. One seed and one day, one load.
     """
     streams = events(sys.maxsize, seed), histories(sys.maxsize, seed, members, strays=True)
     good = chain.from_iterable(zip(*streams, strict=True))
+    recent = Recent(today)
     bad = chain.from_iterable(bad_records(BAD_TOGETHER, seed + more) for more in count())
     for place in cycle(range(BAD_EVERY)):
         if place == BAD_EVERY - 1:
             spoiled = next(bad)
             yield Outgoing(spoiled.key, None, spoiled.value)
         else:
-            event = next(good)
+            event = recent.moved(next(good))
             yield Outgoing(event["data"]["member_id"].encode(), event)
 
 

@@ -46,6 +46,8 @@ PRODUCER_ID_EXPIRATION_MS = DAY_MS
 
 ABSENT = "does not exist, or this user may not describe it"
 CREATE = "mms-worker topics create"
+HOW_MANY = '"How many partitions" in deploy/README.md'
+NO_COMMAND = f"no command, since state moves with partitions; see {HOW_MANY}"
 ESSENTIAL = {"cleanup.policy", "max.message.bytes"}
 """Configuration without which records are lost or refused: a worker does not start without it."""
 
@@ -60,7 +62,7 @@ class TopicSpec(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Something about a topic that is not as it must be, and the command that repairs it."""
+    """Something about a topic that is not as it must be, and what repairs it: a command, or words."""
 
     topic: str
     what: str
@@ -156,13 +158,15 @@ async def partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
 async def differences(client: AIOKafkaAdminClient, settings: Settings) -> list[Difference]:
     """How the topics differ from the settings: existence, partitions, replicas, configuration."""
     topics = {topic["topic"]: topic["partitions"] for topic in await client.describe_topics()}
+    counts = {name: len(partitions) for name, partitions in topics.items()}
+    numbers = {one.topic: one for one in all_counted(counts, settings)}
     found: list[Difference] = []
     for spec in specs(settings):
+        if spec.name in numbers:
+            found.append(numbers[spec.name])
         partitions = topics.get(spec.name)
         if partitions is None:
-            found.append(Difference(spec.name, ABSENT, CREATE, essential=True, missing=True))
             continue
-        found += counted(spec, len(partitions), settings)
         replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
         if replicas < spec.replication:
             what = f"has {replicas} replicas, not the {spec.replication} of MMS_REPLICATION"
@@ -173,27 +177,59 @@ async def differences(client: AIOKafkaAdminClient, settings: Settings) -> list[D
     return found
 
 
-def counted(
-    spec: TopicSpec, partitions: int | None, settings: Settings, expected_by: str = "MMS_PARTITIONS"
-) -> list[Difference]:
-    """What is different about a topic's number of partitions; None is a topic that does not exist.
+def all_counted(counts: Mapping[str, int], settings: Settings) -> list[Difference]:
+    """What is different about the numbers of partitions of the four topics; ``counts`` is by name of topic.
+
+    Where they agree it is the setting that is wrong. State moves with partitions, so none are ever added or
+    taken away; dead letters have none, and may have been left behind.
+    """
+    wanted, letters = specs(settings), settings.dead_letter_topic
+    there = {spec.name: counts[spec.name] for spec in wanted if spec.name in counts}
+    numbers = set(there.values())
+    of_setting = _repair_of_setting(numbers, settings)
+    lag = {number for name, number in there.items() if name != letters} == {settings.partitions}
+    found: list[Difference] = []
+    for spec in wanted:
+        number = there.get(spec.name)
+        if number is None:
+            repair = f"{of_setting}; then {CREATE}" if of_setting else CREATE
+            found.append(Difference(spec.name, ABSENT, repair, essential=True, missing=True))
+        elif spec.name == letters and lag:
+            found += counted(spec, number, settings, "MMS_PARTITIONS")
+        elif number != spec.partitions:
+            what = _other_number(number, spec, "MMS_PARTITIONS")
+            found.append(Difference(spec.name, what, of_setting or NO_COMMAND, essential=True))
+    return found
+
+
+def _repair_of_setting(numbers: set[int], settings: Settings) -> str | None:
+    """How to repair MMS_PARTITIONS where all topics have one number and it has another; None elsewhere."""
+    if len(numbers) != 1 or numbers == {settings.partitions}:
+        return None
+    (number,) = numbers
+    repair = f"set MMS_PARTITIONS={number}, as all the topics have"
+    if number < settings.partitions:
+        return repair
+    # They may have grown, and then nobody may work on them: it cannot be told by looking.
+    return f"{repair}, unless partitions were added since they were made: then see {HOW_MANY}"
+
+
+def counted(spec: TopicSpec, partitions: int, settings: Settings, expected_by: str) -> list[Difference]:
+    """What is different about the number of partitions of a topic without state: some can be added to it.
 
     ``expected_by`` is a setting or another topic: whose number it must be.
     """
     if partitions == spec.partitions:
         return []
-    if partitions is None:
-        return [Difference(spec.name, ABSENT, CREATE, essential=True, missing=True)]
-    what = f"has {partitions} partitions, not the {spec.partitions} of {expected_by}"
-    topics = _tool("kafka-topics.sh", settings)
+    repair = NO_COMMAND
     if partitions < spec.partitions:
+        topics = _tool("kafka-topics.sh", settings)
         repair = f"{topics} --alter --topic {spec.name} --partitions {spec.partitions}"
-    else:
-        repair = (
-            f"{topics} --delete --topic {spec.name}, then {CREATE} "
-            f"(partitions cannot be taken away: drain or copy the topic first)"
-        )
-    return [Difference(spec.name, what, repair, essential=True)]
+    return [Difference(spec.name, _other_number(partitions, spec, expected_by), repair, essential=True)]
+
+
+def _other_number(partitions: int, spec: TopicSpec, expected_by: str) -> str:
+    return f"has {partitions} partitions, not the {spec.partitions} of {expected_by}"
 
 
 async def configured(client: AIOKafkaAdminClient, spec: TopicSpec, settings: Settings) -> list[Difference]:

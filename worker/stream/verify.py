@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.stream.errors import Refused
-from worker.stream.topics import admin, counted, differences, partition_counts, specs
+from worker.stream.topics import admin, all_counted, differences, partition_counts
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -31,7 +31,7 @@ async def verify_counts(settings: Settings) -> None:
     """Raise Refused if a topic is missing or has not the partitions of the settings."""
     async with admin(settings) as client:
         counts = await partition_counts(client)
-    _refuse([str(one) for spec in specs(settings) for one in counted(spec, counts.get(spec.name), settings)])
+    _refuse([str(one) for one in all_counted(counts, settings)])
 
 
 def _refuse(reasons: list[str]) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from worker.adjudication.held import NO_EVENTS
-from worker.replay.matching.leftovers import locate
 from worker.replay.reading.evidence import EvidenceError, Span
 from worker.replay.reading.identity import identity_of, named_by
 
@@ -91,9 +90,7 @@ async def decided_parts(
     """
     parts = []
     for shard, one in zip(shards, scanned, strict=True):
-        causes = set(map(named_by, one.last))
-        ahead = await locate(evidence, shard, causes, shard.events.end, shard.tail_end)
-        end = max([shard.events.end, *(place.offset + 1 for place in ahead.values())])
+        end = await _told_end(evidence, shard, [named_by(said) for said in one.last])
         window = Span(min(shard.window.begin, end), min(shard.window.end, end))
         parts.append(replace(shard, events=Span(shard.events.begin, end), window=window))
     if all(part.window.begin >= part.window.end for part in parts):
@@ -102,6 +99,41 @@ async def decided_parts(
             "(MMS_RESULTS_TOPIC) are those of the worker"
         )
     return parts
+
+
+async def _told_end(evidence: Evidence, shard: Shard, named: Sequence[Identity]) -> int:
+    """Behind the last event that is decided, by the events that the last results name, in their order.
+
+    An event can be there more than once, as one that was sent again is. Results are in the order of their
+    events: so a copy that is behind and not decided yet is not taken for what a result names.
+    """
+    reached = end = shard.events.end
+    ahead = await _all_places(evidence, shard, set(named), reached, shard.tail_end)
+    if not ahead:
+        return end
+    places = await _all_places(evidence, shard, set(ahead), shard.events.begin, reached)
+    reached = shard.events.begin
+    for event in named:
+        there = places.get(event, []) + ahead.get(event, [])
+        place = next((place for place in there if place >= reached), None)
+        if place is not None:
+            reached, end = place, max(end, place + 1)
+    return end
+
+
+async def _all_places(
+    evidence: Evidence, shard: Shard, wanted: set[Identity], begin: int, end: int
+) -> dict[Identity, list[int]]:
+    """All places of some events, as far as they are there."""
+    found: dict[Identity, list[int]] = {}
+    if not wanted or begin >= end:
+        return found
+    async for records in evidence.events(shard, begin, end):
+        for record in records:
+            identity = identity_of(record)
+            if identity is not None and identity in wanted:
+                found.setdefault(identity, []).append(record.offset)
+    return found
 
 
 def _check_results_are_there(shard: Shard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,31 +27,34 @@ if TYPE_CHECKING:
 Offsets: TypeAlias = dict[int, int]
 """By partition."""
 
+LOOK_S = 0.05
+"""Between two looks at a transaction that is open."""
 FROM_FILES = "replay archived files instead (--events, --results), and keep the topic longer from now on"
 
 
 async def plan(settings: Settings, bounds: Bounds) -> tuple[Shard, ...]:
     """A shard a partition, as the brokers tell it now.
 
-    Each question is asked after those whose answers it must cover: the ends of the results come last, so
-    that what was published for a decided event lies before them. It is the end of all records, open
-    transactions included: when an offset can be seen to be committed, the results that were committed with
-    it may not be yet. A window is told of all events here, decided or not.
+    A worker may go on meanwhile, so each question is asked after those whose answers it must cover, of all
+    partitions: first what the group has committed, then where the results end, so that those of each decided
+    event lie before it, and last where the events end, so that those which a result names lie before it. A
+    window is told of all events here, decided or not.
 
     Raises EvidenceError if the evidence is cut off or does not fit the settings, Refused if a topic is not
-    there, and what aiokafka raises.
+    there, TimeoutError if a transaction of the results does not end, and what aiokafka raises.
     """
     await _check_counts(settings)
     heed_coordinators()
     async with _asking(settings, "read_uncommitted") as every, _asking(settings, "read_committed") as stable:
         first = await every.firsts(settings.input_topic)
         _refuse_cut(first, settings)
+        committed = await stable.committed()
+        results_first = await every.firsts(settings.results_topic)
+        results_ends = await _settled_ends(every, stable, settings)
         ends = await stable.ends(settings.input_topic)
-        decided = _decided(await stable.committed(), first, ends)
         begins = await _places(every, bounds.begin, "--from", first, ends)
         window_ends = await _places(every, bounds.end, "--to", ends, ends)
-        results_first = await every.firsts(settings.results_topic)
-        results_ends = await every.ends(settings.results_topic)
+    decided = _decided(committed, first, ends)
     shards = []
     for number in range(settings.partitions):
         window = _window(Span(first[number], ends[number]), begins[number], window_ends[number])
@@ -164,6 +168,29 @@ def _decided(committed: dict[int, int | None], first: Offsets, ends: Offsets) ->
     return {
         number: max(first[number], min(ends[number], offset or 0)) for number, offset in committed.items()
     }
+
+
+async def _settled_ends(every: _Asking, stable: _Asking, settings: Settings) -> Offsets:
+    """Ends of the results behind all that is written now, each between two transactions.
+
+    When an offset can be seen to be committed, the results that were committed with it may not be yet. And an
+    end within a transaction could lie between two results of one event: the other would be told as missing.
+    So the transactions that are open now are waited for.
+    """
+    topic, patience = settings.results_topic, settings.patience_s
+    written = await every.ends(topic)
+    since = time.monotonic()
+    while True:
+        ends = await stable.ends(topic)
+        behind = next((number for number, end in written.items() if ends[number] < end), None)
+        if behind is None:
+            return ends
+        if time.monotonic() - since > patience:
+            raise TimeoutError(
+                f"partition {behind} of {topic}: a transaction that began at offset {ends[behind]} has not "
+                f"ended for {patience:g} s"
+            )
+        await asyncio.sleep(LOOK_S)
 
 
 async def _places(
