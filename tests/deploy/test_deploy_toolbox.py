@@ -85,8 +85,13 @@ async def test_it_waits_and_ends_when_it_is_told_to() -> None:
 @contextmanager
 def as_first_process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process without a default for SIGTERM, like the first one of a container; it is killed in the end."""
-    shell = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
-    with subprocess.Popen([*shell, *command]) as process:
+    # What ignores a signal hands that down: there is no moment in which the process has the default.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        started = subprocess.Popen(command)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with started as process:
         try:
             yield process
         finally:

@@ -87,8 +87,9 @@ def load(
     """Send made-up claims to the input topic, at a steady rate and without end.
 
     Claims, whole histories of members, and a few records that become dead letters. Each has the time of its
-    sending, dates of the last weeks, and a trace of its own. Exit code 0 when it was told to stop or all are sent, 1 when brokers did
-    not take the last ones before it had to end, 2 when they cannot be reached or do not take records.
+    sending, dates of the last weeks, and a trace of its own. Exit code 0 when it was told to stop or all are
+    sent, 1 when brokers did not take the last ones before it had to end, 2 when they cannot be reached or do
+    not take records.
     """
     from itertools import islice
 
