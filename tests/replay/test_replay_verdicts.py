@@ -114,7 +114,9 @@ BROKERS = {"nonsense": "nonsense", "no port": "kafka", "a space": "kafka:9092, o
 def test_brokers_that_are_none_are_told_by_what_is_expected(tmp_path: Path, name: str) -> None:
     done = shell(tmp_path, f"({PYTHON} replay --out out --bootstrap '{BROKERS[name]}')")
     assert done.returncode == 2
-    told = "--bootstrap (MMS_BOOTSTRAP_SERVERS): give host:port, and commas between several"
+    told = (
+        "--bootstrap (MMS_BOOTSTRAP_SERVERS): give host:port, and commas between several; no scheme, no user"
+    )
     assert done.stderr == f"mms-worker: {told}\n"
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import pytest
 from prometheus_client import generate_latest
 
 from tests.stream.inprocess import ready, working
@@ -40,20 +41,29 @@ async def test_a_worker_in_a_rebalance_that_another_member_holds_up_is_not_dead(
             assert engine.pulse.age < DEAD_AFTER_S
 
 
-async def test_a_worker_that_loads_for_long_is_not_dead_and_says_of_no_build_that_it_decides() -> None:
+async def test_a_worker_that_loads_for_long_is_not_dead_and_says_of_no_build_that_it_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     may_load = threading.Event()
 
     def load_late(settings: Settings) -> Core:
         may_load.wait()
         return load_core(settings)
 
-    engine = Engine(Settings(bootstrap_servers="127.0.0.1:1"), load_late)
+    async def verified(_: Settings) -> None:
+        """Nothing else is waited for."""
+
+    monkeypatch.setattr("worker.stream.engine.verify_topics", verified)
+    engine = Engine(Settings(), load_late)
     beats = counted(engine.pulse)
     running = asyncio.ensure_future(engine.run(asyncio.Queue()))
-    await until(lambda: len(beats) >= BEATS, "it to look up while it loads")
-    assert b"mms_build_info{" not in generate_latest(engine.metrics.registry)
-    stopping = asyncio.ensure_future(engine.stop())
-    may_load.set()
+    try:
+        await until(lambda: len(beats) >= BEATS, "it to look up while it loads")
+        assert engine.not_ready() == ["policies and code sets", "an assignment from the group"]
+        assert b"mms_build_info{" not in generate_latest(engine.metrics.registry)
+    finally:
+        stopping = asyncio.ensure_future(engine.stop())
+        may_load.set()
     await asyncio.gather(running, stopping)
 
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -111,6 +112,37 @@ async def test_a_worker_says_how_far_a_failing_lane_is_behind(
         await until(lambda: behind() == (1, True), "the record to be told")
         monkeypatch.undo()
         await until(lambda: behind() == (0, False), "the record to be committed")
+
+
+async def test_a_lane_whose_commit_was_carried_out_and_not_answered_is_not_behind(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record,) = neighbours(1, seed=94)
+    place, topic = partition(record), stream.settings.input_topic
+    commit = TransactionalProducer.commit
+
+    async with working(stream.settings) as (engine, _):
+        await ready(engine)
+
+        async def unanswered(*given: Any) -> float:
+            await commit(*given)
+            monkeypatch.undo()
+            raise KafkaTimeoutError
+
+        monkeypatch.setattr(TransactionalProducer, "commit", unanswered)
+        await stream.publish([record], timestamp=LONG_AGO_MS)
+        await stream.drained(1)
+        restarted = "mms_lane_restarts_total"
+        await until(
+            lambda: engine.metrics.registry.get_sample_value(restarted, {"reason": "error"}),
+            "the lane to begin again",
+        )
+
+        def told() -> list[float | None]:
+            series = ("stable_offset", "consumer_lag_records", "consumer_lag_seconds")
+            return [sample(engine.metrics, f"mms_{one}", topic, place) for one in series]
+
+        await until(lambda: told() == [1, 0, 0], "nothing to be behind")
 
 
 def sample(metrics: Metrics, series: str, topic: str, place: int) -> float | None:

@@ -143,5 +143,5 @@ async def test_where_the_log_dates_records_their_time_tells_it_too(
         async with open_transaction(stream, stream.settings.input_topic):
             forbid_to_ask(stream)
             await until_open_for(stream, ("1 d", True))
-            assert open_for(await standing_in(stream, 60)) == [("0 d", False)]
+            assert open_for(await standing_in(stream, 30)) == [("0 d", False)]
             assert open_for(await standing_in(stream, 600)) == [("0 d", True)]

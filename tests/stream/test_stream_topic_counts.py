@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from worker.settings import Settings
-from worker.stream.topics import ABSENT, CREATE, HOW_MANY, NO_COMMAND, TopicSpec, all_counted, counted
+from worker.stream.topics import (
+    ABSENT,
+    CREATE,
+    HOW_MANY,
+    NO_COMMAND,
+    TOO_MANY,
+    TopicSpec,
+    all_counted,
+    counted,
+)
 
 INPUT, RESULTS, LETTERS, CHANGELOG = TOPICS = ("in", "out", "dlq", "history")
 SETTINGS = Settings(
@@ -36,7 +45,7 @@ ALTER = f"kafka-topics.sh --bootstrap-server {SETTINGS.bootstrap_servers} --alte
         ((16, 8, 12, 12), {INPUT: NO_COMMAND, RESULTS: NO_COMMAND}),
         ((12, 8, 8, 12), {RESULTS: NO_COMMAND, LETTERS: NO_COMMAND}),
         ((12, 12, 8, 12), {LETTERS: ALTER}),
-        ((12, 12, 16, 12), {LETTERS: NO_COMMAND}),
+        ((12, 12, 16, 12), {LETTERS: TOO_MANY}),
         ((None, None, None, None), dict.fromkeys(TOPICS, CREATE)),
         ((12, 12, None, 12), {LETTERS: CREATE}),
         ((12, None, 8, 12), {RESULTS: CREATE, LETTERS: ALTER}),
@@ -58,7 +67,7 @@ def test_the_repair_of_a_number_of_partitions_takes_nothing_away(
         assert one.what == is_told
 
 
-@pytest.mark.parametrize(("count", "repairs"), [(12, []), (8, [ALTER]), (16, [NO_COMMAND])])
+@pytest.mark.parametrize(("count", "repairs"), [(12, []), (8, [ALTER]), (16, [TOO_MANY])])
 def test_partitions_can_be_added_to_a_topic_without_state(count: int, repairs: list[str]) -> None:
     found = counted(TopicSpec(LETTERS, 12, 1, {}), count, SETTINGS, INPUT)
     assert [one.repair for one in found] == repairs

@@ -170,7 +170,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             if records is not None:
                 metrics.lag(partition.partition, records)
             # What is there and was not fetched yet keeps the age that was told of what came before it.
-            since = lane.behind_since
+            # Nothing is there if a commit was carried out whose answer was lost: the lane does not know then.
+            since = None if records == 0 else lane.behind_since
             if since is not None or records == 0:
                 metrics.behind(partition.partition, since)
 

@@ -47,6 +47,7 @@ PRODUCER_ID_EXPIRATION_MS = DAY_MS
 ABSENT = "does not exist, or this user may not describe it"
 CREATE = "mms-worker topics create"
 HOW_MANY = '"How many partitions" in deploy/README.md'
+TOO_MANY = "no command takes partitions from a topic; use one of another name"
 NO_COMMAND = f"no command, since state moves with partitions; see {HOW_MANY}"
 ESSENTIAL = {"cleanup.policy", "max.message.bytes"}
 """Configuration without which records are lost or refused: a worker does not start without it."""
@@ -221,7 +222,7 @@ def counted(spec: TopicSpec, partitions: int, settings: Settings, expected_by: s
     """
     if partitions == spec.partitions:
         return []
-    repair = NO_COMMAND
+    repair = TOO_MANY
     if partitions < spec.partitions:
         topics = _tool("kafka-topics.sh", settings)
         repair = f"{topics} --alter --topic {spec.name} --partitions {spec.partitions}"
