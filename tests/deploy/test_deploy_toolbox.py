@@ -14,6 +14,8 @@ from tests.deploy.cluster import Object, built, environment, named, of_kind, pod
 from tests.deploy.test_deploy_kustomize import OVERLAYS, PRODUCTION, mounted_files
 from tests.stream.streamkit import until
 
+WRITABLE = "/tmp"  # noqa: S108  the pod's own
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,8 +59,8 @@ def test_it_works_where_it_may_write(name: str) -> None:
     objects = built(name)
     written = [one for one in toolbox(objects)["template"]["spec"]["volumes"] if "emptyDir" in one]
     mounts = {mount["name"]: mount["mountPath"] for mount in container(objects)["volumeMounts"]}
-    assert [mounts[one["name"]] for one in written] == ["/tmp"]  # noqa: S108  its own, in the pod
-    assert container(objects)["workingDir"] == "/tmp"  # noqa: S108
+    assert [mounts[one["name"]] for one in written] == [WRITABLE]
+    assert container(objects)["workingDir"] == WRITABLE
     assert all("sizeLimit" in one["emptyDir"] for one in written)
 
 

@@ -273,7 +273,7 @@ class Consumer:
     def last_stable_offset(self, place: TopicPartition) -> int | None:
         return self._ends[place].stable_end if place in self._ends else None
 
-    def last_poll_timestamp(self, place: TopicPartition) -> int | None:  # noqa: ARG002  nobody looks at it here
+    def last_poll_timestamp(self, _: TopicPartition) -> int | None:
         return None
 
     async def getmany(

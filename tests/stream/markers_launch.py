@@ -62,19 +62,19 @@ def _is_broken(kind: str, member: str) -> bool:
 
 def in_batch(settings: Settings) -> Core:
     """What is around the decisions of a batch."""
-    Decider.decide = fail  # type: ignore[method-assign]  that is the bug
+    Decider.decide = fail  # that is the bug
     return load_core(settings)
 
 
 def in_source(settings: Settings) -> Core:
     """The task that fetches; nothing expects it there."""
-    Lane.offer = fail  # type: ignore[method-assign]
+    Lane.offer = fail
     return load_core(settings)
 
 
 def in_counting(settings: Settings) -> Core:
     """What follows a commit."""
-    Metrics.batch = fail  # type: ignore[method-assign]
+    Metrics.batch = fail
     return load_core(settings)
 
 
@@ -85,7 +85,7 @@ def in_sending(settings: Settings) -> Core:
     async def send(producer: TransactionalProducer, outputs: Mapping[str, Sequence[Any]], *rest: Any) -> Any:
         return fail(outputs) if any(outputs.values()) else await commit(producer, outputs, *rest)
 
-    TransactionalProducer.commit = send  # type: ignore[method-assign]
+    TransactionalProducer.commit = send
     return load_core(settings)
 
 
@@ -125,7 +125,7 @@ def _beside(settings: Settings, do: Callable[[Sequence[Any]], object]) -> Core:
         offer(lane, records)
         gc.collect()
 
-    Lane.offer = careless  # type: ignore[method-assign]
+    Lane.offer = careless
     return load_core(settings)
 
 

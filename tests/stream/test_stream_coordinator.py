@@ -23,7 +23,7 @@ from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
 from tests.stream.streamkit import Stream
 from worker.stream.coordinator import Coordinator, heed_coordinators
-from worker.stream.stable_offsets import UNSTABLE, OffsetFetchResponse_v7
+from worker.stream.stable_offsets import UNSTABLE, OffsetFetchResponseV7
 
 GROUP = "claims"
 PLACE = TopicPartition("in", 3)
@@ -63,7 +63,7 @@ class Brokers(AIOKafkaClient):  # type: ignore[misc]
 
     def _answer(self, partitions: list[tuple[object, ...]], error: int = 0) -> Any:
         if self._version == 7:
-            return OffsetFetchResponse_v7(0, [(PLACE.topic, partitions, {})] if partitions else [], error, {})
+            return OffsetFetchResponseV7(0, [(PLACE.topic, partitions, {})] if partitions else [], error, {})
         return OffsetFetchResponse_v3(0, [(PLACE.topic, partitions)] if partitions else [], error)
 
 
@@ -133,7 +133,7 @@ async def test_the_coordinator_of_a_real_broker_is_asked_for_stable_offsets(
         assert await one.committed(place) is None
         await one.commit({place: 7})
         assert await one.committed(place) == 7
-    assert any(isinstance(answer, OffsetFetchResponse_v7) for answer in answers)
+    assert any(isinstance(answer, OffsetFetchResponseV7) for answer in answers)
 
 
 async def test_a_group_that_has_no_offset_has_none() -> None:

@@ -169,7 +169,7 @@ async def test_a_commit_renews_the_patience_with_memberships(stream: Stream) -> 
     async with working(settings.model_copy(update={"key_partition_check": False})) as (engine, running):
         await ready(engine)
         for done, record in enumerate(records, 1):
-            await fence(stream)
+            await stream.fence(0)
             await stream.publish([record])
             await stream.drained(done)
         assert not running.done()
@@ -213,15 +213,6 @@ async def test_memberships_that_fail_far_apart_do_not_exhaust_the_patience_thoug
                 failing.append(engine._source)
                 await has_joined_again(engine, running)
                 assert not running.done()
-
-
-async def fence(stream: Stream) -> None:
-    """Use the transactional id of partition 0 elsewhere, as a second owner of it would."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=stream.settings.bootstrap_servers,
-        transactional_id=f"{stream.settings.app_id}-{stream.settings.input_topic}-0",
-    ):
-        pass
 
 
 @pytest.fixture

@@ -233,7 +233,7 @@ class TestWhatDecides:
 
 def core(**given: Any) -> Core:
     nothing = {"releases": (), "renewals": {}, "policy_ends": {}}
-    return Core(None, None, "sha256:p", "sha256:c", **(nothing | given))  # type: ignore[arg-type]
+    return Core(None, None, "sha256:p", "sha256:c", **(nothing | given))
 
 
 class TestTheBreakersShare:

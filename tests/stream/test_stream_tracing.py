@@ -78,7 +78,7 @@ def told(
 ) -> tuple[ReadableSpan, ...]:
     """The spans that a batch makes."""
     exporter = InMemorySpanExporter()
-    made = Settings(input_topic="claims", app_id="group", **settings)  # type: ignore[arg-type]  integers only
+    made = Settings(input_topic="claims", app_id="group", **settings)
     Spans(made, SimpleSpanProcessor(exporter)).batch(records, time.time_ns(), error)
     return exporter.get_finished_spans()
 

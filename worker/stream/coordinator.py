@@ -22,7 +22,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
 
-from worker.stream.stable_offsets import UNSTABLE, OffsetFetchResponse_v7, StableOffsetFetchRequest
+from worker.stream.stable_offsets import UNSTABLE, OffsetFetchResponseV7, StableOffsetFetchRequest
 
 
 def heed_coordinators() -> None:
@@ -46,7 +46,7 @@ class Coordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no ty
             raise error(self.group_id)
         if error is not NoError:
             raise error
-        if not isinstance(response, OffsetFetchResponse_v7):
+        if not isinstance(response, OffsetFetchResponseV7):
             return response
         if any(of_one[4] == UNSTABLE for _, partitions, _ in response.topics for of_one in partitions):
             raise CoordinatorLoadInProgressError(self.group_id)  # asked again, like one that still loads

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import TopicPartition
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
 
 
 class Restored(NamedTuple):
-    """The histories of a partition's members, and what reading them took."""
+    """The histories of a partition's members, and how many records they were read from."""
 
     histories: dict[bytes, bytes]
     """By the member's key, as they are stored."""
     records: int
     """Records read, with those that later ones have replaced."""
-    seconds: float
 
     @property
     def size(self) -> int:
@@ -42,7 +40,6 @@ async def restore(partition: int, settings: Settings, *, only: bytes | None = No
     of a version that this worker does not know, unless a later one has replaced it; TimeoutError when the
     position stands still for longer than the settings' request timeout; and what aiokafka raises.
     """
-    began = time.monotonic()
     pass_emptied_markers()
     place = TopicPartition(settings.changelog_topic, partition)
     fold = _Fold(place, only)
@@ -50,7 +47,7 @@ async def restore(partition: int, settings: Settings, *, only: bytes | None = No
         async for records in up_to_end(consumer, place, settings.request_timeout_s):
             fold.take(records)
     fold.refuse_unknown()
-    return Restored(fold.histories, fold.records, time.monotonic() - began)
+    return Restored(fold.histories, fold.records)
 
 
 class _Fold:

@@ -167,6 +167,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             if stable is not None and unstable is not None:
                 metrics.log(partition.partition, stable, unstable)
             records = await _lag(lane)
+            if self.lanes.get(partition) is not lane:
+                continue  # its assignment has passed meanwhile, and its series are gone
             if records is not None:
                 metrics.lag(partition.partition, records)
             # What is there and was not fetched yet keeps the age that was told of what came before it.

@@ -20,21 +20,19 @@ from aiokafka.protocol.commit import (
 from aiokafka.protocol.types import (
     Boolean,
     CompactArray,
-    CompactString,
     Int16,
     Int32,
     Int64,
     Schema,
-    TaggedFields,
 )
+
+from worker.stream.flexible import NO_TAGS, PARTITIONS_BY_TOPIC, TAGS, TEXT
 
 UNSTABLE = 88
 """UNSTABLE_OFFSET_COMMIT, for which aiokafka has no name: brokers before 4.0 say so instead of waiting."""
 
-_NO_TAGS: dict[int, bytes] = {}
 
-
-class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801  aiokafka has no types; its naming
+class OffsetFetchResponseV7(Response):  # type: ignore[misc]  # aiokafka has no types
     """The answer: of every partition offset, leader epoch, metadata and error; one error of all of them."""
 
     API_KEY = 9
@@ -44,23 +42,23 @@ class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801  aio
         (
             "topics",
             CompactArray(
-                ("topic", CompactString("utf-8")),
+                ("topic", TEXT),
                 (
                     "partitions",
                     CompactArray(
                         ("partition", Int32),
                         ("offset", Int64),
                         ("leader_epoch", Int32),
-                        ("metadata", CompactString("utf-8")),
+                        ("metadata", TEXT),
                         ("error_code", Int16),
-                        ("tags", TaggedFields),
+                        TAGS,
                     ),
                 ),
-                ("tags", TaggedFields),
+                TAGS,
             ),
         ),
         ("error_code", Int16),
-        ("tags", TaggedFields),
+        TAGS,
     )
 
     def as_v3(self) -> OffsetFetchResponse_v3:
@@ -75,30 +73,26 @@ class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801  aio
         return OffsetFetchResponse_v3(self.throttle_time_ms, topics, self.error_code)
 
 
-class OffsetFetchRequest_v7(RequestStruct):  # type: ignore[misc]  # noqa: N801  as above
+class OffsetFetchRequestV7(RequestStruct):  # type: ignore[misc]  # as above
     """The question, in the first flexible version that has ``require_stable``."""
 
     API_KEY = 9
     API_VERSION = 7
     FLEXIBLE_VERSION = True
-    RESPONSE_TYPE = OffsetFetchResponse_v7
+    RESPONSE_TYPE = OffsetFetchResponseV7
     SCHEMA = Schema(
-        ("consumer_group", CompactString("utf-8")),
+        ("consumer_group", TEXT),
         (
             "topics",
-            CompactArray(
-                ("topic", CompactString("utf-8")),
-                ("partitions", CompactArray(Int32)),
-                ("tags", TaggedFields),
-            ),
+            PARTITIONS_BY_TOPIC,
         ),
         ("require_stable", Boolean),
-        ("tags", TaggedFields),
+        TAGS,
     )
 
 
 class StableOffsetFetchRequest(
-    Request[OffsetFetchRequest_v1 | OffsetFetchRequest_v2 | OffsetFetchRequest_v3 | OffsetFetchRequest_v7]  # type: ignore[misc]
+    Request[OffsetFetchRequest_v1 | OffsetFetchRequest_v2 | OffsetFetchRequest_v3 | OffsetFetchRequestV7]  # type: ignore[misc]
 ):
     """Version 7 where the broker has it: Kafka from 2.5 on. Others tell committed offsets as they do."""
 
@@ -110,7 +104,7 @@ class StableOffsetFetchRequest(
 
     def build(self, request_struct_class: Any) -> RequestStruct:
         """The question in the version that was negotiated."""
-        if request_struct_class is not OffsetFetchRequest_v7:
+        if request_struct_class is not OffsetFetchRequestV7:
             return request_struct_class(self._group, self._partitions)
-        topics = [(topic, numbers, _NO_TAGS) for topic, numbers in self._partitions]
-        return OffsetFetchRequest_v7(self._group, topics, True, _NO_TAGS)
+        topics = [(topic, numbers, NO_TAGS) for topic, numbers in self._partitions]
+        return OffsetFetchRequestV7(self._group, topics, True, NO_TAGS)

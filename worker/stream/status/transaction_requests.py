@@ -7,18 +7,16 @@ from typing import Any
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     CompactArray,
-    CompactString,
     Int16,
     Int32,
     Int64,
     Schema,
-    TaggedFields,
 )
 
-_NO_TAGS: dict[int, bytes] = {}
+from worker.stream.flexible import NO_TAGS, PARTITIONS_BY_TOPIC, TAGS, TEXT
 
 
-class ListTransactionsResponse_v0(Response):  # type: ignore[misc]  # noqa: N801  aiokafka has no types; its naming
+class ListTransactionsResponseV0(Response):  # type: ignore[misc]  # aiokafka has no types
     """The transactional ids that a broker coordinates and the user may describe, with their producers."""
 
     API_KEY = 66
@@ -26,35 +24,35 @@ class ListTransactionsResponse_v0(Response):  # type: ignore[misc]  # noqa: N801
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
         ("error_code", Int16),
-        ("unknown_state_filters", CompactArray(CompactString("utf-8"))),
+        ("unknown_state_filters", CompactArray(TEXT)),
         (
             "transactions",
             CompactArray(
-                ("transactional_id", CompactString("utf-8")),
+                ("transactional_id", TEXT),
                 ("producer_id", Int64),
-                ("state", CompactString("utf-8")),
-                ("tags", TaggedFields),
+                ("state", TEXT),
+                TAGS,
             ),
         ),
-        ("tags", TaggedFields),
+        TAGS,
     )
 
 
-class ListTransactionsRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801  as above
+class ListTransactionsRequestV0(RequestStruct):  # type: ignore[misc]  # as above
     """The question; no filter is one that lets all pass."""
 
     API_KEY = 66
     API_VERSION = 0
     FLEXIBLE_VERSION = True
-    RESPONSE_TYPE = ListTransactionsResponse_v0
+    RESPONSE_TYPE = ListTransactionsResponseV0
     SCHEMA = Schema(
-        ("state_filters", CompactArray(CompactString("utf-8"))),
+        ("state_filters", CompactArray(TEXT)),
         ("producer_id_filters", CompactArray(Int64)),
-        ("tags", TaggedFields),
+        TAGS,
     )
 
 
-class ListTransactionsRequest(Request[ListTransactionsRequest_v0]):  # type: ignore[misc]  # as above
+class ListTransactionsRequest(Request[ListTransactionsRequestV0]):  # type: ignore[misc]  # as above
     """Which transactional ids these producers have, asked of each broker."""
 
     API_KEY = 66
@@ -64,10 +62,10 @@ class ListTransactionsRequest(Request[ListTransactionsRequest_v0]):  # type: ign
 
     def build(self, request_struct_class: Any) -> RequestStruct:
         """The question in the version that was negotiated."""
-        return request_struct_class([], self._producers, _NO_TAGS)
+        return request_struct_class([], self._producers, NO_TAGS)
 
 
-class DescribeTransactionsResponse_v0(Response):  # type: ignore[misc]  # noqa: N801  as above
+class DescribeTransactionsResponseV0(Response):  # type: ignore[misc]  # as above
     """Of each transactional id its state, and the partitions of a transaction that has not ended."""
 
     API_KEY = 65
@@ -78,41 +76,37 @@ class DescribeTransactionsResponse_v0(Response):  # type: ignore[misc]  # noqa: 
             "transactions",
             CompactArray(
                 ("error_code", Int16),
-                ("transactional_id", CompactString("utf-8")),
-                ("state", CompactString("utf-8")),
+                ("transactional_id", TEXT),
+                ("state", TEXT),
                 ("timeout_ms", Int32),
                 ("start_time_ms", Int64),
                 ("producer_id", Int64),
                 ("producer_epoch", Int16),
                 (
                     "topics",
-                    CompactArray(
-                        ("topic", CompactString("utf-8")),
-                        ("partitions", CompactArray(Int32)),
-                        ("tags", TaggedFields),
-                    ),
+                    PARTITIONS_BY_TOPIC,
                 ),
-                ("tags", TaggedFields),
+                TAGS,
             ),
         ),
-        ("tags", TaggedFields),
+        TAGS,
     )
 
 
-class DescribeTransactionsRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801  as above
+class DescribeTransactionsRequestV0(RequestStruct):  # type: ignore[misc]  # as above
     """The question."""
 
     API_KEY = 65
     API_VERSION = 0
     FLEXIBLE_VERSION = True
-    RESPONSE_TYPE = DescribeTransactionsResponse_v0
+    RESPONSE_TYPE = DescribeTransactionsResponseV0
     SCHEMA = Schema(
-        ("transactional_ids", CompactArray(CompactString("utf-8"))),
-        ("tags", TaggedFields),
+        ("transactional_ids", CompactArray(TEXT)),
+        TAGS,
     )
 
 
-class DescribeTransactionsRequest(Request[DescribeTransactionsRequest_v0]):  # type: ignore[misc]  # as above
+class DescribeTransactionsRequest(Request[DescribeTransactionsRequestV0]):  # type: ignore[misc]  # as above
     """How the transactions of these ids stand, asked of the broker that coordinates them."""
 
     API_KEY = 65
@@ -122,4 +116,4 @@ class DescribeTransactionsRequest(Request[DescribeTransactionsRequest_v0]):  # t
 
     def build(self, request_struct_class: Any) -> RequestStruct:
         """The question in the version that was negotiated."""
-        return request_struct_class(self._ids, _NO_TAGS)
+        return request_struct_class(self._ids, NO_TAGS)
