@@ -80,6 +80,30 @@ bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute,
 bench-replay: $(READY) ## Replay a million events with one process and with two, beside the live worker (ARGS="--events 100000")
 	$(BIN)/python -m tests.bench.replay $(ARGS)
 
+# A checkout whose rules are compiled to C, as the image has them; what starts in it uses them. The build leaves
+# what it compiles beside its sources, hence not in the checkout itself: there it would hide them.
+COMPILED := build/compiled
+.PHONY: compiled
+compiled: $(COMPILED)/.built ## Compile the rules to C, in a tree of their own: build/compiled (needs a C compiler)
+
+$(COMPILED)/.built: $(READY) pyproject.toml $(wildcard worker/*.py worker/*/*.py worker/*/*/*.py)
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
+	@cp -r worker pyproject.toml README.md LICENSE $(COMPILED)
+	@cd $(COMPILED) && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(UV) build --quiet --wheel --python $(PYTHON)
+	@for part in build deploy grafana schemas tests; do ln -s ../../$$part $(COMPILED)/; done
+	@touch $@
+
+# What is measured beside the worker has environments of its own: `make test` needs none of it.
+BENCH_ENV := build/bench/env
+$(BENCH_ENV)/.synced: pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=$(BENCH_ENV) $(UV) sync --frozen --quiet --python $(PYTHON) --group bench
+	@touch $@
+
+QUIX_ENV := build/bench/quix-env
+$(QUIX_ENV)/.synced: pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=$(QUIX_ENV) $(UV) sync --frozen --quiet --python $(PYTHON) --only-group bench-quix
+	@touch $@
+
 .PHONY: goldens
 goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference
 	$(BIN)/python -m tests.contract.write_goldens
@@ -105,13 +129,17 @@ clean: ## Remove what was built, fetched or cached
 	find worker tests -name __pycache__ -prune -exec rm -rf {} +
 
 # The uv of the PATH if it is new enough, else a pinned one in an environment of its own.
+UV := uv
+ifneq ($(UV_OLDEST),$(shell printf '%s\n' $(UV_OLDEST) "$$(uv --version 2>/dev/null | cut -d ' ' -f 2)" | sort -V | head -n 1))
+UV := $(CURDIR)/$(TOOLS)/bin/uv
+$(READY): $(UV)
+endif
+
+$(CURDIR)/$(TOOLS)/bin/uv:
+	@echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED)
+
 $(READY): pyproject.toml uv.lock
-	@uv=uv; \
-	found=$$(uv --version 2>/dev/null | cut -d ' ' -f 2); \
-	if [ "$$(printf '%s\n' $(UV_OLDEST) "$$found" | sort -V | tail -n 1)" != "$$found" ]; then \
-	    uv=$(TOOLS)/bin/uv; \
-	    echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"; \
-	    $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED) || exit; \
-	fi; \
-	$$uv sync --frozen --quiet --python $(PYTHON)
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
 	@touch $@

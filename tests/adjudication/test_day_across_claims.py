@@ -28,7 +28,8 @@ from worker.adjudication.claim import (
 )
 from worker.adjudication.day import decide_day
 from worker.adjudication.enrich import enrich
-from worker.adjudication.result import LineDecision, line_decision, needed
+from worker.adjudication.outcome import line_decision, needed
+from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Rank, Service
 from worker.reference import load_reference
 

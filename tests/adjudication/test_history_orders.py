@@ -39,7 +39,8 @@ from worker.adjudication import Result, encode
 from worker.adjudication.claim import DOCUMENTED, EXPIRED, SUBMITTED, VOIDED, Claim, Event
 from worker.adjudication.day import decide_day
 from worker.adjudication.enrich import enrich
-from worker.adjudication.result import LineDecision, line_decision, needed
+from worker.adjudication.outcome import line_decision, needed
+from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Rank, Service
 from worker.adjudication.stored import read, write
 

@@ -8,7 +8,8 @@ import orjson
 
 from worker.adjudication import Adjudicated, Limits, Rejected, adjudicate, decode, standing
 from worker.adjudication.decide import READJUDICATED
-from worker.adjudication.result import Cause, LineDecision, Result, result_id_of
+from worker.adjudication.encode import result_id_of
+from worker.adjudication.result import Cause, LineDecision, Result
 from worker.devkit.generator import histories
 from worker.reference import load_reference
 

@@ -12,7 +12,8 @@ import yaml
 
 from tests.contract.corpus import SCHEMAS, load_schema, schema_names
 from worker.adjudication.claim import DATA_TYPES
-from worker.adjudication.decode import Attributes, Reason
+from worker.adjudication.cloudevent import Attributes
+from worker.adjudication.decode import Reason
 from worker.settings import Settings
 from worker.stream.deadletters import ADDED
 from worker.stream.redrive.ledger import Entry, ledger_spec

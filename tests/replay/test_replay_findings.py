@@ -10,8 +10,9 @@ import pytest
 
 from tests.replay.replaykit import Case, made_up, replayed
 from worker.adjudication import Limits
+from worker.adjudication.encode import result_id_of
 from worker.adjudication.reference import digest_of
-from worker.adjudication.result import Cause, result_id_of
+from worker.adjudication.result import Cause
 from worker.codes import catalog as codes
 from worker.policies import catalog as policies
 from worker.replay.planning.plan import Asked

@@ -11,9 +11,10 @@ import orjson
 from msgspec.structs import replace
 
 from worker.adjudication import stored
+from worker.adjudication.cite import find
 from worker.adjudication.claim import MAX_LINES, Claim, Event
 from worker.adjudication.decode import Rejected
-from worker.adjudication.finding import find
+from worker.adjudication.encode import result_id_of
 from worker.adjudication.held import (
     EMPTY,
     LETTERS,
@@ -25,22 +26,12 @@ from worker.adjudication.held import (
     Standing,
     mark_of,
 )
-from worker.adjudication.history import Change, Folded, Limits, change_of, fold
+from worker.adjudication.history import Change, Folded, Limits, change_of, events_digest, fold
 from worker.adjudication.kept import unpack
 from worker.adjudication.member import Member, Ruled, rule_alone
+from worker.adjudication.outcome import line_decision, needed, outcome_of
 from worker.adjudication.reference import Reference
-from worker.adjudication.result import (
-    Basis,
-    Cause,
-    LineDecision,
-    Needed,
-    Outcome,
-    Result,
-    line_decision,
-    needed,
-    outcome_of,
-    result_id_of,
-)
+from worker.adjudication.result import Basis, Cause, LineDecision, Needed, Outcome, Result
 
 DEFAULT_LIMITS = Limits()
 READJUDICATED = "history.readjudicated"
@@ -113,7 +104,9 @@ def standing(event: Event, history: bytes, claim_id: str, reference: Reference) 
         return None
     ruled = Member(found).rule([claim_id], reference)[claim_id]
     former = replace(held.published, revision=held.published.revision - 1, result_id=bytes(16))
-    return _result(event, claim_id, _said(ruled), former, reference.basis(ruled.in_force, found.digest))
+    return _result(
+        event, claim_id, _said(ruled), former, reference.basis(ruled.in_force, events_digest(found))
+    )
 
 
 class _Said(NamedTuple):
@@ -151,7 +144,7 @@ def _decide(event: Event, folded: Folded, reference: Reference) -> tuple[tuple[R
     """The results that are new, and the history that knows of them."""
     held = {one.claim_id: one for one in folded.history.claims}
     ruled = _ruled(event, folded, held, reference)
-    digest = folded.before.digest
+    digest = events_digest(folded.before)
     results = []
     for claim_id in _in_order(folded, event.data.claim_id):
         former = held[claim_id].published

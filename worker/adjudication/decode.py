@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from json import JSONDecodeError
 from json import loads as slow_loads
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import orjson
-from msgspec import Meta, Struct
 
 from worker.adjudication.claim import (
     DATA_TYPES,
@@ -26,6 +25,7 @@ from worker.adjudication.claim import (
     EventData,
     Lesion,
 )
+from worker.adjudication.cloudevent import Attributes, Envelope, Submission
 from worker.adjudication.published import misformed
 
 MAX_VALUE_BYTES = 1 << 20
@@ -44,7 +44,7 @@ Reason: TypeAlias = Literal[
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(NamedTuple):
     """Why an event is a dead letter: a reason of the closed set, a JSON path, and one line without values.
 
     ``path`` starts at the record's value (``$``), or is the name of the header at fault. When an event was
@@ -54,37 +54,6 @@ class Rejected(Struct, frozen=True):
     reason: Reason
     path: str
     message: str
-
-
-Timestamp: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]"
-        r":([0-5][0-9]|60)(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])(?![\s\S])"
-    ),
-]
-
-
-class Attributes(Struct, frozen=True):
-    """The CloudEvents attributes that the contract knows."""
-
-    specversion: Literal["1.0"]
-    id: Annotated[str, Meta(min_length=1, max_length=256)]
-    source: Annotated[str, Meta(min_length=1, max_length=1024)]
-    type: Annotated[str, Meta(min_length=1, max_length=256)]
-    time: Timestamp | None = None
-
-
-class Envelope(Attributes, frozen=True):
-    """A structured-mode event; ``data`` stays raw until its type is known."""
-
-    data: msgspec.Raw = msgspec.Raw()
-
-
-class Submission(Attributes, frozen=True):
-    """A structured-mode claim, decoded in one pass: most events are one."""
-
-    data: Claim | None = None
 
 
 _decode_submission = msgspec.json.Decoder(Submission).decode
@@ -258,8 +227,8 @@ def _why_not_json(value: bytes) -> Rejected | None:
             text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_int=str, parse_float=str
         )
         orjson.loads(value)
-    except _BrokenJsonError as error:
-        return Rejected("contract", "$", str(error))
+    except _BrokenJsonError as broken:
+        return Rejected("contract", "$", str(broken))
     except JSONDecodeError as error:
         what = "a number is too large" if "infinity" in error.msg else "not JSON"
         return Rejected("undecodable", "$", f"{what} at byte {len(text[: error.pos].encode())}")

@@ -110,18 +110,6 @@ class History(Struct, frozen=True, gc=False, array_like=True):
 
     claims: tuple[Held, ...] = ()
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the input digests of all events held, sorted: no order of arrival, no stored form."""
-        if not self.claims:
-            return NO_EVENTS
-        digests = [
-            held.seen[at + IDENTITY_BYTES : at + SEEN_BYTES]
-            for held in self.claims
-            for at in range(0, len(held.seen), SEEN_BYTES)
-        ]
-        return "sha256:" + sha256(b"".join(sorted(digests))).hexdigest()
-
 
 NO_EVENTS = "sha256:" + sha256().hexdigest()
 EMPTY = History()

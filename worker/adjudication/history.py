@@ -7,7 +7,7 @@ decide again. It decides no claim. History is a value: folding makes a new one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -22,7 +22,7 @@ from worker.adjudication.claim import (
     FrequencyCode,
 )
 from worker.adjudication.decode import Rejected
-from worker.adjudication.held import IDENTITY_BYTES, SEEN_BYTES, Held, History, Standing
+from worker.adjudication.held import IDENTITY_BYTES, NO_EVENTS, SEEN_BYTES, Held, History, Standing
 
 Change: TypeAlias = Literal["claim", "replacement", "void", "documentation", "expiry"]
 """What an event does to its member's history."""
@@ -98,6 +98,18 @@ def change_of(data: EventData) -> Change:
     if isinstance(data, ClaimVoided):
         return "void"
     return "documentation" if isinstance(data, DocumentationReceived) else "expiry"
+
+
+def events_digest(history: History) -> str:
+    """SHA-256 over the input digests of all events held, sorted: no order of arrival, no stored form."""
+    digests = [
+        held.seen[at + IDENTITY_BYTES : at + SEEN_BYTES]
+        for held in history.claims
+        for at in range(0, len(held.seen), SEEN_BYTES)
+    ]
+    if len(digests) > 1:
+        digests.sort()
+    return "sha256:" + sha256(b"".join(digests)).hexdigest() if digests else NO_EVENTS
 
 
 def _within(history: History, look_back_days: int) -> History:

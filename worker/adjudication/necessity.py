@@ -7,6 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
+from worker.adjudication.cite import find
 from worker.adjudication.facts import (
     Facts,
     Truth,
@@ -17,7 +18,7 @@ from worker.adjudication.facts import (
     source_of,
     truth_of,
 )
-from worker.adjudication.finding import Evidence, Finding, Ruling, Verdict, find
+from worker.adjudication.finding import Evidence, Finding, Ruling, Verdict
 from worker.adjudication.policy import Indication
 from worker.adjudication.rulebook import MEMO_LIMIT, Rulebook
 from worker.adjudication.service import Service

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from worker.adjudication.finding import Effect, Evidence, RuleText, Ruling, Verdict, find
+from worker.adjudication.cite import RuleText, find
+from worker.adjudication.finding import Effect, Evidence, Ruling, Verdict
 from worker.adjudication.policy import (
     Bundling,
     CodeRange,

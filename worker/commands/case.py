@@ -13,7 +13,8 @@ from worker.adjudication.claim import Event
 from worker.adjudication.decide import READJUDICATED
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.member import Member, Ruled
-from worker.adjudication.result import LineDecision, line_decision
+from worker.adjudication.outcome import line_decision
+from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Service
 from worker.commands.faults import tell
 from worker.commands.folding import Members

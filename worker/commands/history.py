@@ -12,6 +12,7 @@ from msgspec import DecodeError
 
 from worker.adjudication import stored
 from worker.adjudication.held import Held, Standing
+from worker.adjudication.history import events_digest
 from worker.adjudication.kept import unpack
 from worker.commands.brokers import (
     NOT_READ,
@@ -130,7 +131,7 @@ def described(member: str, found: Found) -> dict[str, Any]:
         "bytes": len(found.state),
         "version": stored.version_of(found.state),
         "events": sum(held.events for held in history.claims),
-        "history_digest": history.digest,
+        "history_digest": events_digest(history),
         "claims": [_claim(held) for held in history.claims],
     }
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.adjudication.result import Cause, result_id_of
+from worker.adjudication.encode import result_id_of
+from worker.adjudication.result import Cause
 from worker.replay.reading.evidence import UNREADABLE
 from worker.replay.telling.outcome import NONE
 
