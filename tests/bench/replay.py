@@ -20,7 +20,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from shutil import rmtree
@@ -32,20 +31,15 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.inputs import BUILD, SEED, kept
+from tests.bench.backlog import backlog
+from tests.bench.inputs import BUILD
 from tests.bench.processes import Family, busy, resident
 from tests.bench.sending import send
 from tests.stream.streamkit import Stream, Worker
-from worker.devkit.generator import histories
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.local import STOP_SECONDS
 from worker.replay.output.summary import Summary
 
-COPIES = 10
-NAMES = f"-h{SEED}-".encode()
-"""In the id of every generated event, claim and member."""
-BLOCK = 1000
-"""Events of a copy that come before those of the next."""
 LOOK_S = 0.2
 """Between two looks at what is measured: each takes some milliseconds, on a core that it is measured on."""
 PATIENCE_S = 120.0
@@ -115,28 +109,6 @@ class Measured(Struct):
     load_average: float
     live: Live
     replays: list[Replay]
-
-
-def backlog(events: int, members: int) -> Iterator[tuple[bytes, bytes]]:
-    """Member and event of a backlog, in which every copy keeps its order and the copies come in turns."""
-    count, of_members = -(-events // COPIES), max(1, members // COPIES)
-    file = kept(f"replay-{count}-{of_members}", histories(count, SEED, of_members))
-    return islice(_copies(file), events)
-
-
-def _copies(file: Path) -> Iterator[tuple[bytes, bytes]]:
-    with file.open("rb") as lines:
-        while block := list(islice(lines, BLOCK)):
-            for number in range(COPIES):
-                names = NAMES[:-1] + f"c{number}-".encode()
-                for line in block:
-                    value = line.rstrip(b"\n").replace(NAMES, names)
-                    yield _member(value), value
-
-
-def _member(value: bytes) -> bytes:
-    """What an event says of its member. Decoding all of it would take longer than sending it."""
-    return value.partition(b'"member_id":"')[2].partition(b'"')[0]
 
 
 async def decided_live(stream: Stream, events: int) -> Live:

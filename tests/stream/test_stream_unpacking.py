@@ -13,7 +13,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from worker.stream.fetched import free_what_is_dropped
-from worker.stream.records import LZ4, RawName, Records
+from worker.stream.records import ZSTD, RawName, Records
 
 LARGE = bytes(1 << 20)
 RECORDS = 40
@@ -22,7 +22,7 @@ SLACK = 3 * len(LARGE)
 
 def batch(values: Sequence[bytes], *, raw: int | None = None) -> bytes:
     """One batch of a producer; the record ``raw`` has a header whose name is not UTF-8."""
-    builder = _DefaultRecordBatchBuilderPy(2, LZ4, 0, -1, -1, -1, 1 << 30)
+    builder = _DefaultRecordBatchBuilderPy(2, ZSTD, 0, -1, -1, -1, 1 << 30)
     for offset, value in enumerate(values):
         name = RawName("\udcff") if offset == raw else "name"
         builder.append(offset, 1_700_000_000_000, b"key", value, [(name, b"")])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -54,6 +54,9 @@ class PairTable(Protocol):
 
         Of several applying rows the strictest speaks; rows with indicator 9 never apply.
         """
+
+    def second_codes(self, column_1: str) -> Collection[str]:
+        """The codes in column 2 of the rows with that code in column 1, whenever they apply."""
 
     def codes(self) -> frozenset[str]:
         """Every procedure code that stands in either column."""

@@ -7,6 +7,7 @@ from datetime import date
 from operator import attrgetter
 
 from worker.adjudication import bundling, edits, necessity, structure
+from worker.adjudication.claim import Claim
 from worker.adjudication.service import Service
 
 MOHS_ORDER = ("first_stage", "additional_stage", "additional_block")
@@ -20,8 +21,10 @@ def decide_day(services: list[Service], day: date) -> None:
     """
     services.sort(key=attrgetter("order"))
     alone = not services or services[0].claim is services[-1].claim
-    for service in services:
-        service.related = services if alone else [other for other in services if _related(service, other)]
+    if alone:
+        _relate(services, services)
+    else:
+        _relate_claims(services)
     pairs = edits.pairs_of(services, day) if len(services) > 1 else []
     _mark_reviewed(services, pairs)
     mohs: dict[str, list[Service]] = {}
@@ -45,8 +48,25 @@ def decide_day(services: list[Service], day: date) -> None:
         service.related = ()  # no circle is left for the garbage collector
 
 
-def _related(one: Service, other: Service) -> bool:
-    mine, theirs = one.claim, other.claim
+def _relate_claims(services: Sequence[Service]) -> None:
+    """Tell each line which others it meets: those of its own claim, and of claims related to that."""
+    of_claim: dict[str, list[Service]] = {}
+    for service in services:
+        of_claim.setdefault(service.claim.claim_id, []).append(service)
+    for lines in of_claim.values():
+        claim = lines[0].claim
+        related = {name for name, others in of_claim.items() if _related(claim, others[0].claim)}
+        _relate(lines, [service for service in services if service.claim.claim_id in related])
+
+
+def _relate(lines: Sequence[Service], related: Sequence[Service]) -> None:
+    claims = frozenset([service.claim.claim_id for service in related])
+    for service in lines:
+        service.related = related
+        service.related_claims = claims
+
+
+def _related(mine: Claim, theirs: Claim) -> bool:
     if mine is theirs:
         return True
     tin = mine.billing_provider.tin

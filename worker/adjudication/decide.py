@@ -32,6 +32,7 @@ from worker.adjudication.member import Member, Ruled, rule_alone
 from worker.adjudication.outcome import line_decision, needed, outcome_of
 from worker.adjudication.reference import Reference
 from worker.adjudication.result import Basis, Cause, LineDecision, Needed, Outcome, Result
+from worker.adjudication.rulebook import MEMO_LIMIT
 
 DEFAULT_LIMITS = Limits()
 READJUDICATED = "history.readjudicated"
@@ -204,7 +205,7 @@ def _in_order(folded: Folded, own: str) -> tuple[str, ...]:
 
 def _marks(said: _Said) -> bytes:
     """What a history keeps of a decision: a letter and a digest a line, over all that was said of it."""
-    needed = {one.line: one for one in said.needed}
+    needed = {one.line: one for one in said.needed} if said.needed else {}
     return b"".join([LETTERS[line.decision] + _digest(line, needed.get(line.line)) for line in said.lines])
 
 
@@ -214,7 +215,18 @@ def _digest(line: LineDecision, needed: Needed | None) -> bytes:
         codes = [(one.group, one.carc, one.rarc) for one in line.adjustments]
         asked = None if needed is None else (needed.lesion, needed.facts)
         content.append(orjson.dumps((line.units_allowed, codes, asked)))
-    return blake2b(b"".join(content), digest_size=MARK_BYTES - 1).digest()
+    key = tuple(content)
+    digest = _digests.get(key)
+    if digest is None:
+        digest = blake2b(b"".join(content), digest_size=MARK_BYTES - 1).digest()
+        if len(_digests) >= MEMO_LIMIT:
+            _digests.clear()
+        _digests[key] = digest
+    return digest
+
+
+_digests: dict[tuple[bytes, ...], bytes] = {}
+"""Of what was said before; most of it recurs. A memo, so forgetting changes nothing but speed."""
 
 
 def _explained(said: _Said, ruled: Ruled, former: bytes, marks: bytes, event: Event) -> _Said:

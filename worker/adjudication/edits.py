@@ -22,17 +22,32 @@ class Pair(NamedTuple):
 
 
 def pairs_of(services: Sequence[Service], day: date) -> list[Pair]:
-    """Every procedure-to-procedure edit between related lines, as billed."""
+    """Every procedure-to-procedure edit between related lines, as billed, in the order of column 1."""
     found = []
+    met: dict[int, dict[str, list[Service]]] = {}
     for first in services:
         table = first.tables.pairs
-        for second in first.related:
-            if second is first or _follows_medical_policy(first, second):
+        codes = table.second_codes(first.procedure)
+        if not codes:
+            continue
+        by_code = met.get(id(first.related))
+        if by_code is None:
+            by_code = met[id(first.related)] = _by_code(first.related)
+        for code, others in by_code.items():
+            indicator = table.indicator(first.procedure, code, day) if code in codes else None
+            if indicator is None:
                 continue
-            indicator = table.indicator(first.procedure, second.procedure, day)
-            if indicator is not None:
-                bypassed = indicator == 1 and (_has_bypass(first) or _has_bypass(second))
-                found.append(Pair(first, second, bypassed))
+            for second in others:
+                if second is not first and not _follows_medical_policy(first, second):
+                    bypassed = indicator == 1 and (_has_bypass(first) or _has_bypass(second))
+                    found.append(Pair(first, second, bypassed))
+    return found
+
+
+def _by_code(services: Sequence[Service]) -> dict[str, list[Service]]:
+    found: dict[str, list[Service]] = {}
+    for service in services:
+        found.setdefault(service.procedure, []).append(service)
     return found
 
 
@@ -51,7 +66,7 @@ def rule_on_duplicates(services: Iterable[Service]) -> None:
     """The same line on an earlier related claim, whatever became of it, makes this one a duplicate."""
     for service in services:
         for other in service.related:
-            if other.claim is not service.claim and other.rank < service.rank and _same(service, other):
+            if _same(service, other) and other.claim is not service.claim and other.rank < service.rank:
                 reason = "An earlier claim bills the same service for the same day and lesion."
                 ruling = service.book.denied("ncci.duplicate", reason, service.reference(other))
                 service.record_ruling(ruling)

@@ -151,7 +151,8 @@ def _again(claims: Iterable[Held], days: frozenset[int], own: str) -> tuple[str,
         if not days.isdisjoint(held.dates)
         and (held.standing is Standing.STANDS or (held.claim_id == own and held.is_open))
     ]
-    asked.sort(key=lambda held: (held.claim_id != own, held.place))
+    if len(asked) > 1:
+        asked.sort(key=lambda held: (held.claim_id != own, held.place))
     return tuple(held.claim_id for held in asked)
 
 

@@ -37,8 +37,8 @@ class Service:
 
     __slots__ = (
         "book", "claim", "diagnosis", "facts", "indications", "is_mohs", "lesion", "lesion_kind", "line",
-        "met", "modifiers", "order", "procedure", "rank", "record", "related", "reviewed", "role", "rulings",
-        "status", "tables", "traced", "units",
+        "met", "modifiers", "order", "procedure", "rank", "record", "related", "related_claims", "reviewed",
+        "role", "rulings", "status", "tables", "traced", "units",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, line: Line, rank: Rank, book: Rulebook, tables: Tables) -> None:
@@ -65,7 +65,10 @@ class Service:
         self.status: Status = "pay"
         self.units = line.units
         self.related: Sequence[Service] = ()
-        """The related lines of the day, itself among them, in the order of competition (policy §0)."""
+        """The related lines of the day, itself among them, in the order of competition (policy §0); those of
+        one claim have the same ones, and share one sequence."""
+        self.related_claims: frozenset[str] = frozenset()
+        """The ids of the claims that these are of."""
 
     @property
     def is_asked(self) -> bool:

@@ -171,11 +171,11 @@ def _asked(group: Iterable[Service]) -> list[Service]:
 
 def _earlier(service: Service, group: Sequence[Service]) -> Iterable[Service]:
     """The related lines of the group that keep their place before the line, those denied left out."""
-    related = service.related
+    related = service.related_claims
     for other in group:
         if other is service:
             return
-        if other.status != "deny" and other in related:
+        if other.status != "deny" and other.claim.claim_id in related:
             yield other
 
 

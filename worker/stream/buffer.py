@@ -82,5 +82,7 @@ class Buffer:
 
 def _size(record: ConsumerRecord) -> int:
     """Bytes of key, value and headers; a null counts nothing."""
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

@@ -11,19 +11,19 @@ another costs. So a batch has its time, and is cut behind the record at which th
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from aiokafka.partitioner import murmur2
 
 from worker.adjudication import Adjudicated, Rejected, Result, decode
-from worker.adjudication.claim import Claim, Event
+from worker.adjudication.claim import Event
 from worker.stream.deadletters import dead_letter, internal_error
 from worker.stream.histories import Draft, Histories, Size
 from worker.stream.records import has_raw_name
 from worker.stream.results import ResultRecords
+from worker.stream.tally import Tally, tallied
 from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
@@ -35,31 +35,8 @@ Adjudicate: TypeAlias = Callable[[Event, bytes | None], Adjudicated | Rejected]
 Encode: TypeAlias = Callable[[Result], bytes]
 
 
-MOHS_PROCEDURES = ("17311", "17312", "17313", "17314", "17315")
-"""First and additional stages, and 17315 for blocks above those that a stage includes."""
 SLICE = 64
 """Records that are taken through the steps together: each step then finds its code and data in cache."""
-
-
-class Tally(NamedTuple):
-    """What happened in a batch, for the metrics: counts by label values."""
-
-    events: Counter[str]
-    outcomes: Counter[str]
-    lines: Counter[tuple[str, str]]
-    findings: Counter[tuple[str, str]]
-    policies: Counter[tuple[str, str]]
-    rejected: Counter[str]
-    needed: Counter[str]
-    """Facts that pended lines wait for."""
-    units: Counter[str]
-    """Units of Mohs surgery on submitted claims, by procedure."""
-    readjudications: Counter[str]
-    """Results of claims decided again, by what kind of event made them so."""
-    evicted: int
-    """Claims that fell out of the look-back."""
-    happened: list[tuple[str, str | None]]
-    """Outcome of each result and the CloudEvents time of its event, if that has one."""
 
 
 class Decided(NamedTuple):
@@ -151,7 +128,7 @@ class Decider:
             [_state(member, record, histories) for member, record in collected.changed.items()],
             collected.bugs,
             histories.size,
-            _tallied(collected),
+            tallied(collected.accepted, collected.rejected),
             time.thread_time() - began,
         )
 
@@ -244,6 +221,8 @@ class Decider:
 
 def event_of(record: ConsumerRecord) -> Event | Rejected:
     """The record's event; a header's null value, which Kafka allows, is read as an empty one."""
+    if not record.headers:
+        return decode(record.value)
     if has_raw_name(record.headers):
         return Rejected("contract", "$", "a header's name is not UTF-8")
     return decode(record.value, [(name, value or b"") for name, value in record.headers])
@@ -258,43 +237,3 @@ def partition_of(key: bytes, partitions: int) -> int:
 def _state(member: bytes, cause: ConsumerRecord, histories: Histories) -> Outgoing:
     """The changelog's record of a member whose history ``cause`` was the last to change."""
     return Outgoing(member, histories.of(member), cause.timestamp, (), cause.offset)
-
-
-def _tallied(collected: _Collected) -> Tally:
-    accepted = collected.accepted
-    decisions = [(event, result) for event, answer in accepted for result in answer.results]
-    lines = [line for _, result in decisions for line in result.lines]
-    readjudications: Counter[str] = Counter()
-    for _, answer in accepted:
-        if answer.again:
-            readjudications[answer.change] += answer.again
-    return Tally(
-        events=Counter(
-            [event.type for event, _ in accepted]
-            + [event.type for event, _ in collected.rejected if event is not None]
-        ),
-        outcomes=Counter([result.outcome for _, result in decisions]),
-        lines=Counter(
-            [(line.decision, line.adjustments[0].carc if line.adjustments else "") for line in lines]
-        ),
-        findings=Counter([(finding.rule, finding.verdict) for line in lines for finding in line.findings]),
-        policies=Counter([used for _, result in decisions for used in result.basis.policies.items()]),
-        rejected=Counter([reason for _, reason in collected.rejected]),
-        needed=Counter(
-            [fact for _, result in decisions for one in result.documentation_needed for fact in one.facts]
-        ),
-        units=_mohs_units([event for event, _ in accepted]),
-        readjudications=readjudications,
-        evicted=sum([answer.evicted for _, answer in accepted]),
-        happened=[(result.outcome, event.time) for event, result in decisions],
-    )
-
-
-def _mohs_units(events: Iterable[Event]) -> Counter[str]:
-    units: Counter[str] = Counter()
-    for event in events:
-        if isinstance(event.data, Claim):
-            for line in event.data.lines:
-                if line.procedure in MOHS_PROCEDURES:
-                    units[line.procedure] += line.units
-    return units

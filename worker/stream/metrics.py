@@ -25,9 +25,9 @@ from worker.adjudication.claim import DATA_TYPES
 from worker.adjudication.decode import Reason
 from worker.adjudication.history import Change
 from worker.adjudication.result import Outcome
-from worker.stream.deciding import MOHS_PROCEDURES
 from worker.stream.distribution import Distribution
 from worker.stream.latency import Latency
+from worker.stream.tally import MOHS_PROCEDURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

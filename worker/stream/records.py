@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ESCAPED = "surrogateescape"
-LZ4 = _DefaultRecordBatchPy.CODEC_LZ4
+ZSTD = _DefaultRecordBatchPy.CODEC_ZSTD
 
 
 class RawName(str):
@@ -47,7 +47,7 @@ def write_raw_names(batch: Any, batch_bytes: int) -> None:
     """Let an empty batch of a transactional producer take such names: its own builder does not."""
     builder = _DefaultRecordBatchBuilderPy(
         2,
-        LZ4,
+        ZSTD,
         is_transactional=1,
         producer_id=-1,
         producer_epoch=-1,

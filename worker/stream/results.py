@@ -19,6 +19,12 @@ TRACEPARENT_BYTES = 1024
 """A longer ``traceparent`` (W3C Trace Context has 55) traces nothing, and is not copied."""
 
 
+LARGEST = RESULT_BYTES - HEADERS_BYTES
+"""Bytes of key, value and headers that a result record may have."""
+HEADER_BYTES = 8 << 10
+"""No header of a result, and no key, is larger: the longest is its source, of up to 1,024 characters."""
+
+
 class ResultTooLarge(Exception):  # noqa: N818  reads as what it says
     """A result is larger than its topic takes: its claim has made the adjudication say too much."""
 
@@ -27,7 +33,7 @@ class ResultRecords:
     """Makes result records; ``source`` is their ``ce_source``."""
 
     def __init__(self, source: str) -> None:
-        self._first = (("ce_specversion", b"1.0"),)
+        self._specversion = ("ce_specversion", b"1.0")
         self._last = (
             ("ce_source", source.encode()),
             ("ce_type", ADJUDICATED.encode()),
@@ -39,16 +45,18 @@ class ResultRecords:
 
         Raises ResultTooLarge.
         """
-        headers = [*self._first, ("ce_id", result.result_id.encode()), *self._last]
+        headers = [self._specversion, ("ce_id", result.result_id.encode()), *self._last]
         if event.time is not None:
             headers.append(("ce_time", event.time.encode()))
-        headers += (
-            (name, trace)
-            for name, trace in cause.headers
-            if name == TRACEPARENT and len(trace or b"") <= TRACEPARENT_BYTES
-        )
+        if cause.headers:
+            headers += [
+                (name, trace)
+                for name, trace in cause.headers
+                if name == TRACEPARENT and len(trace or b"") <= TRACEPARENT_BYTES
+            ]
         outgoing = Outgoing(cause.key, value, cause.timestamp, headers, cause.offset)
-        if outgoing.size > RESULT_BYTES - HEADERS_BYTES:
+        # Most are far from the bound: adding up their headers would cost more than all the rest here.
+        if len(value) + HEADER_BYTES * len(headers) > LARGEST and outgoing.size > LARGEST:
             raise ResultTooLarge
         return outgoing
 

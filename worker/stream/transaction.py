@@ -29,6 +29,11 @@ BATCH_BYTES = 1 << 20
 """Uncompressed size above which a producer batch is split; one larger record makes a batch of its own."""
 
 
+COMPRESSION = "zstd"
+"""Of what goes out. aiokafka's LZ4 packs as hard as it can: Zstandard takes a sixth of its time (for a result
+and a history 2.8 us, not 17) and little more than half of its space."""
+
+
 class Outgoing(NamedTuple):
     """A record to be written; its partition is its input's, ``timestamp`` is in milliseconds."""
 
@@ -84,7 +89,7 @@ class TransactionalProducer:
             **connection(self._settings),
             transactional_id=self._id,
             transaction_timeout_ms=round(self._settings.transaction_timeout_s * 1000),
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
         )

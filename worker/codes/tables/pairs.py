@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +63,10 @@ class Pairs:
             if effective <= day <= deletion and indicator != NEVER_APPLIES:
                 strictest = indicator if strictest is None else min(strictest, indicator)
         return strictest
+
+    def second_codes(self, column_1: str) -> Collection[str]:
+        """The codes of column 2 that stand beside one of column 1, whether their edits apply or not."""
+        return self._of(column_1)
 
     def edits(self, column_1: str, column_2: str) -> tuple[Edit, ...]:
         """Every edit of a pair, whether it applies or not."""
