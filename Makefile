@@ -13,6 +13,12 @@ export UV_NATIVE_TLS ?= true
 BIN := .venv/bin
 READY := .venv/.synced
 TOOLS := build/tools
+# The rules compiled to C, and the environments of the benches.
+COMPILED := build/compiled
+FROM_COMPILED := ../..
+BENCH_ENV := build/bench/env
+QUIX := tests/bench/field/quix
+QUIX_ENV := build/bench/quix-env
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,11 +68,27 @@ fmt: $(READY) ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(READY) ## Measure speed, memory, restore and start-up; prints, never fails on a number
+bench: compiled $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced ## Measure the worker against what else there is, on a real Kafka: throughput and latency, to build/bench.json (ARGS="--rounds 1")
+	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.field $(ARGS)
+
+.PHONY: bench-core
+bench-core: compiled $(BENCH_ENV)/.synced ## Measure what a claim costs in the core, and what the worker adds to it, in processor time
+	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.core $(ARGS)
+
+.PHONY: bench-scaling
+bench-scaling: compiled $(BENCH_ENV)/.synced ## Measure how cost grows with claims, lines, partitions, members and workers, and draw it
+	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.scaling $(ARGS)
+
+.PHONY: bench-commands
+bench-commands: $(READY) ## Measure the commands: speed and memory of adjudicate, histories, restore and start-up
 	$(BIN)/python -m tests.bench.adjudicate
 	$(BIN)/python -m tests.bench.history
 	$(BIN)/python -m tests.bench.restore
 	$(BIN)/python -m tests.bench.startup
+
+.PHONY: count
+count: $(READY) compiled ## Count the core's instructions and allocations against the stored baseline (ARGS=--accept stores them)
+	@$(BIN)/python -m tests.bench.count $(ARGS)
 
 .PHONY: bench-rolling
 bench-rolling: $(READY) ## Replace three workers under load, and measure what claims wait (2 minutes)
@@ -82,11 +104,10 @@ bench-replay: $(READY) ## Replay a million events with one process and with two,
 
 # A checkout whose rules are compiled to C, as the image has them; what starts in it uses them. The build leaves
 # what it compiles beside its sources, hence not in the checkout itself: there it would hide them.
-COMPILED := build/compiled
 .PHONY: compiled
 compiled: $(COMPILED)/.built ## Compile the rules to C, in a tree of their own: build/compiled (needs a C compiler)
 
-$(COMPILED)/.built: $(READY) pyproject.toml $(wildcard worker/*.py worker/*/*.py worker/*/*/*.py)
+$(COMPILED)/.built: $(READY) pyproject.toml $(shell find worker -type f -not -name '*.pyc')
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
 	@cp -r worker pyproject.toml README.md LICENSE $(COMPILED)
 	@cd $(COMPILED) && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(UV) build --quiet --wheel --python $(PYTHON)
@@ -94,14 +115,11 @@ $(COMPILED)/.built: $(READY) pyproject.toml $(wildcard worker/*.py worker/*/*.py
 	@touch $@
 
 # What is measured beside the worker has environments of its own: `make test` needs none of it.
-BENCH_ENV := build/bench/env
 $(BENCH_ENV)/.synced: pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(BENCH_ENV) $(UV) sync --frozen --quiet --python $(PYTHON) --group bench
 	@touch $@
 
 # Quix Streams bounds packages below what the worker has, so it has a lock of its own.
-QUIX := tests/bench/field/quix
-QUIX_ENV := build/bench/quix-env
 $(QUIX_ENV)/.synced: $(QUIX)/pyproject.toml $(QUIX)/uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(QUIX_ENV) $(UV) sync --project $(QUIX) --frozen --quiet --python $(PYTHON)
 	@touch $@

@@ -66,7 +66,7 @@ def _place(traceback: TracebackType | None) -> str:
     place = "an unknown place"
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        path = Path(code.co_filename)
+        path = PACKAGE.parent / code.co_filename  # which is relative where it was compiled
         if path.is_relative_to(PACKAGE):
             place = f"worker/{path.relative_to(PACKAGE)}:{traceback.tb_lineno} in {code.co_name}"
         traceback = traceback.tb_next
