@@ -34,9 +34,10 @@ from worker.devkit.local import create_topics, local_settings
 from worker.reference import load_reference
 from worker.settings import Settings
 from worker.stream.histories import Histories
+from worker.stream.outgoing import Outgoing
 from worker.stream.records import read_raw_names
 from worker.stream.restore import restore
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 SEED = 7
 BATCH = 1000

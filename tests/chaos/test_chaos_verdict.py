@@ -18,7 +18,7 @@ from worker.settings import Settings
 from worker.stream.core import load_core
 from worker.stream.deciding import Decider
 from worker.stream.histories import Histories
-from worker.stream.transaction import Outgoing
+from worker.stream.outgoing import Outgoing
 
 SETTINGS = Settings.model_construct(partitions=2)
 RECORDS = 240

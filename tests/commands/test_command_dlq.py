@@ -27,12 +27,12 @@ from worker.commands.dlq import Filters, app
 from worker.commands.letter_pages import render_list
 from worker.devkit.ports import LOOPBACK, free_ports
 from worker.devkit.process import run
+from worker.stream.outgoing import Outgoing
 from worker.stream.records import RawName
 from worker.stream.redrive.ledger import KEPT, ledger_topic
 from worker.stream.redrive.letter import letter_of
 from worker.stream.redrive.selection import Selection
 from worker.stream.topics import ABSENT, TopicSpec, create_missing
-from worker.stream.transaction import Outgoing
 
 DIAGNOSIS = "C44.311"
 """Of a claim, so not to be shown unless that is asked for."""

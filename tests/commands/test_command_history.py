@@ -38,8 +38,9 @@ from worker.devkit.generator import histories
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.ports import LOOPBACK, free_ports
 from worker.stream.deciding import partition_of
+from worker.stream.outgoing import Outgoing
 from worker.stream.topics import ABSENT
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 STORY = ledger_of(
     events(

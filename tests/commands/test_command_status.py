@@ -27,8 +27,9 @@ from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, placed, un
 from worker.devkit.claims.bad import spoil
 from worker.devkit.generator import events
 from worker.devkit.ports import LOOPBACK, free_ports
+from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import ledger_topic
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 HOUR_MS = 60 * 60 * 1000
 STANDING = {

@@ -62,7 +62,8 @@ def build(root: Path, uv: str, **arguments: str) -> Image:
     """Do what the builder stage does with these build arguments, with paths below ``root``."""
     base = _interpreter()
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    environment |= {"PATH": f"{Path(uv).parent}:{environment['PATH']}", "UV_PYTHON": str(base)}
+    path = f"{_without_apt(root / 'stubs')}:{Path(uv).parent}:{environment['PATH']}"
+    environment |= {"PATH": path, "UV_PYTHON": str(base)}
     # As the Makefile does: trust what the machine trusts.
     environment = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"} | environment
     workdir = root
@@ -84,7 +85,8 @@ def build(root: Path, uv: str, **arguments: str) -> Image:
                 pass
             case other:
                 raise AssertionError(f"the test does not know what {other} does")
-    shutil.rmtree(root / "src")  # it is not in the image
+    for folder in ("src", "stubs"):  # they are not in the image
+        shutil.rmtree(root / folder)
     _take_write_permission(root)
     final = [one.variables for one in stages()[-1] if one.word == "ENV"]
     given = {name: _below(root, value) for variables in final for name, value in variables.items()}
@@ -94,6 +96,15 @@ def build(root: Path, uv: str, **arguments: str) -> Image:
 def _builder() -> list[Instruction]:
     (found,) = [stage for stage in stages() if stage and stage[0].rest.endswith(" AS builder")]
     return found
+
+
+def _without_apt(folder: Path) -> Path:
+    """Where there is an ``apt-get`` that does nothing: what this machine has is what there is."""
+    folder.mkdir()
+    stub = folder / "apt-get"
+    stub.write_text("#!/bin/sh\n")
+    stub.chmod(0o755)
+    return folder
 
 
 def _copy(step: Instruction, workdir: Path) -> None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import hook
 from tests.conftest import IN_CI
+from tests.contract.corpus import EXAMPLES, history_files
 from tests.deploy.building import IMAGE_USER, Image, build, entry_point, give_write_permission
 from tests.deploy.dockerfile import DOCKERFILE, PROJECT, context, is_ignored, stages
 from tests.stream.streamkit import until
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 
     from tests.stream.streamkit import Stream
 
-EXAMPLE = PROJECT / "schemas" / "examples" / "claim-submitted" / "add-on-without-parent.json"
+CLAIMS = EXAMPLES / "claim-submitted"
+EXAMPLE = CLAIMS / "add-on-without-parent.json"
 FINAL = stages()[-1]
+(BUILDER,) = [stage for stage in stages()[1:] if stage[0].rest.endswith(" AS builder")]
+COMPILER = shutil.which("gcc")
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +45,13 @@ def image() -> Iterator[Image]:
         if IN_CI:
             pytest.fail("CI must run the Dockerfile's commands: there is no uv", pytrace=False)
         pytest.skip("THE DOCKERFILE'S COMMANDS WERE NOT RUN: there is no uv on this machine")
+    if COMPILER is None and IN_CI:
+        pytest.fail("CI must build the image with its rules compiled: there is no gcc", pytrace=False)
     with tempfile.TemporaryDirectory(prefix="mms-image-") as folder:
         root = Path(folder)
         root.chmod(0o755)  # pytest's own folders are closed to other users
         try:
-            yield build(root, uv)
+            yield build(root, uv, COMPILED="1" if COMPILER else "")
         finally:
             give_write_permission(root)
 
@@ -103,18 +110,44 @@ def test_labels_and_version_are_the_projects() -> None:
     ("extras", "asked"), [("", []), ("replay tracing", ["--extra", "replay", "--extra", "tracing"])]
 )
 def test_extras_are_asked_for_by_a_build_argument(tmp_path: Path, extras: str, asked: list[str]) -> None:
-    uv = tmp_path / "uv"
-    uv.write_text('#!/bin/sh\necho "$@"\n')
-    uv.chmod(0o755)
-    (builder,) = [stage for stage in stages()[1:] if stage[0].rest.endswith(" AS builder")]
-    for step in [one for one in builder if one.word == "RUN"]:
-        environment = {"PATH": str(tmp_path), "EXTRAS": extras}
-        done = subprocess.run(
-            ["/bin/sh", "-c", step.rest], env=environment, capture_output=True, text=True, check=True
-        )
-        words = done.stdout.split()
-        assert words[:3] == ["sync", "--frozen", "--no-dev"]
-        assert words[4:] == asked
+    told = commands(tmp_path, EXTRAS=extras)
+    syncs = [line.split()[1:] for line in told]
+    assert [words[:4] for words in syncs] == [["uv", "sync", "--frozen", "--no-dev"]] * 2
+    assert [words[5 : 5 + len(asked)] for words in syncs] == [asked] * 2
+    assert [words.count("--extra") for words in syncs] == [len(asked) // 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("compiled", "installed", "hook_is"), [("1", ["gcc", "libc6-dev"], "1"), ("", [], "")]
+)
+def test_rules_are_compiled_unless_a_build_argument_says_no(
+    tmp_path: Path, compiled: str, installed: list[str], hook_is: str
+) -> None:
+    told = commands(tmp_path, COMPILED=compiled)
+    packages = [line.split()[5:] for line in told if " apt-get install " in line]
+    assert packages == ([installed] if installed else [])
+    assert told[-1].startswith(f"hook={hook_is} uv sync ")
+
+
+def test_the_cache_of_builds_before_gives_no_stale_project(tmp_path: Path) -> None:
+    """uv knows a built project by its pyproject.toml alone: other sources would get the old ones' wheel."""
+    name = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["name"]
+    assert f" --refresh-package {name}" in commands(tmp_path)[-1]
+
+
+def commands(folder: Path, **arguments: str) -> list[str]:
+    """What the builder stage's RUNs call with these build arguments, a line each, none of it done."""
+    for name in ("uv", "apt-get"):
+        stub = folder / name
+        stub.write_text(f'#!/bin/sh\necho "hook=$HATCH_BUILD_HOOK_ENABLE_MYPYC" {name} "$@"\n')
+        stub.chmod(0o755)
+    environment = {"PATH": str(folder), **arguments}
+    runs = [["/bin/sh", "-c", step.rest] for step in BUILDER if step.word == "RUN"]
+    told = [
+        subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+        for run in runs
+    ]
+    return "".join(told).splitlines()
 
 
 def test_what_the_commands_build_says_its_version(image: Image) -> None:
@@ -134,6 +167,32 @@ def test_it_decides_a_claim_without_writing_anything(image: Image) -> None:
     done = image.run("adjudicate", "-", told=claim + "\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == json.loads(EXAMPLE.with_suffix(".result.json").read_text())
+
+
+@pytest.mark.skipif(COMPILER is None, reason="THE IMAGE'S RULES WERE NOT COMPILED: there is no gcc")
+def test_its_rules_are_compiled_and_nothing_is_left_of_the_compiling(image: Image) -> None:
+    (site,) = image.root.glob("opt/mms/lib/python3*/site-packages")
+    package = site / "worker"
+    assert {hook.module_of(path.relative_to(site)) for path in package.rglob("*.so")} == hook.compiled()
+    assert not [path for path in package.rglob("*") if path.suffix in {".c", ".h", ".o"}]
+    assert not [name for name in ("mypy", "mypyc", "setuptools", "hatchling") if (site / name).exists()]
+
+
+def test_it_decides_the_examples_as_the_files_beside_them_say(image: Image) -> None:
+    expected = sorted(CLAIMS.glob("*.result.json"))
+    events = [path.with_name(path.name.replace(".result", "")) for path in expected]
+    told = "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in events)
+    done = image.run("adjudicate", "-", "--stateless", told=told)
+    assert (done.returncode, done.stderr) == (0, "")
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert results == [json.loads(path.read_text()) for path in expected]
+
+
+def test_it_decides_the_histories_as_the_files_beside_them_say(image: Image) -> None:
+    histories = history_files()
+    done = image.run("adjudicate", "-", told="".join(path.read_text() for path in histories))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "".join(path.with_suffix(".results.jsonl").read_text() for path in histories)
 
 
 def test_what_would_write_a_file_is_found_out(image: Image) -> None:

@@ -14,7 +14,8 @@ from worker.stream.deadletters import ADDED, dead_letter
 from worker.stream.histories import Histories
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.outgoing import Outgoing
+from worker.stream.transaction import TransactionalProducer
 
 
 class OffsetReadBeforeFence(Lane):

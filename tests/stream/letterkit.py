@@ -16,8 +16,9 @@ from worker.adjudication import Rejected
 from worker.adjudication.decode import Headers
 from worker.devkit.process import run
 from worker.stream.deadletters import dead_letter
+from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import ledger_topic
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 SENT_MS = 1_700_000_000_000
 """When the records were sent that became dead letters, unless a test says otherwise."""

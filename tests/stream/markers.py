@@ -15,8 +15,8 @@ from tests.stream.letterkit import SENT_MS
 from tests.stream.streamkit import Input
 from worker.adjudication.claim import DOCUMENTED, EXPIRED, SUBMITTED, VOIDED
 from worker.adjudication.decode import MAX_VALUE_BYTES
+from worker.stream.outgoing import Outgoing
 from worker.stream.records import RawName
-from worker.stream.transaction import Outgoing
 
 CLAIM = "Kc5Vy"
 """Begins every claim id: the one thing of a claim that a log may say."""

@@ -117,10 +117,10 @@ async def test_an_idle_lane_commits_its_position_behind_markers(
 async def test_a_bug_outside_of_any_claim_crashes_the_worker_at_once_and_is_told_without_its_text(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError(CODE)
 
-    monkeypatch.setattr(deciding, "_tallied", broken)
+    monkeypatch.setattr(deciding, "_state", broken)
     async with working(stream.settings) as (engine, running):
         await ready(engine)
         await stream.publish(claims(1, seed=55))

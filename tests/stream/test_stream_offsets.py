@@ -15,8 +15,9 @@ from worker.devkit.kafka import KafkaBroker
 from worker.stream.errors import Fenced, Refused
 from worker.stream.intake import Intake
 from worker.stream.offsets import starting_offset
+from worker.stream.outgoing import Outgoing
 from worker.stream.restore import restore
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 PARTITION = 1
 INPUTS = 5

@@ -30,10 +30,10 @@ from worker.stream.errors import BreakerOpen, Refused
 from worker.stream.health import DEAD_AFTER_S, Pulse
 from worker.stream.histories import Histories
 from worker.stream.logs import QUIET, SELDOM_S, Seldom, configure_logs
+from worker.stream.outgoing import BATCH_BYTES
 from worker.stream.results import TRACEPARENT_BYTES
 from worker.stream.retry import Backoff
 from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES, specs
-from worker.stream.transaction import BATCH_BYTES
 
 MIB = 1 << 20
 DIAGNOSIS = "C44.311"

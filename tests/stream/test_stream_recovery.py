@@ -15,7 +15,8 @@ from tests.stream.oracle import assert_same, fold
 from tests.stream.streamkit import Stream, placed
 from worker.adjudication import Limits
 from worker.devkit.kafka import KafkaBroker
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.outgoing import Outgoing
+from worker.stream.transaction import TransactionalProducer
 
 LOOK_BACK = Limits(look_back_days=36_500)
 """An event of a claim that the look-back has dropped counts as new: here it drops none."""

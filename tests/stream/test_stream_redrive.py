@@ -38,12 +38,12 @@ from worker.commands.dlq import FENCED
 from worker.settings import Settings
 from worker.stream.deadletters import ADDED, taken_apart
 from worker.stream.errors import Refused
+from worker.stream.outgoing import Outgoing
 from worker.stream.records import RawName, Records
 from worker.stream.redrive.ledger import Entry, Ledger, entry_of, ledger_spec, ledger_topic
 from worker.stream.redrive.letter import Letter, letter_of
 from worker.stream.redrive.sending import MOST_BYTES, MOST_RECORDS, REDRIVE
 from worker.stream.topics import partition_counts
-from worker.stream.transaction import Outgoing
 
 NOISE = random.Random(11)  # noqa: S311  nothing is guarded by it
 KEY = b"MBR-1"

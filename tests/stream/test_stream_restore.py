@@ -29,8 +29,9 @@ from worker.devkit.embedded import EmbeddedBroker
 from worker.stream.bounded import FETCH_BYTES, MOST_RECORDS
 from worker.stream.errors import Refused
 from worker.stream.markers import PartitionRecords
+from worker.stream.outgoing import Outgoing
 from worker.stream.restore import restore
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 HANG_S = 30.0
 """What would take so long would take for ever."""

@@ -19,6 +19,7 @@ from tests.stream.streamkit import Input, Stream, until
 from worker.devkit.embedded import EmbeddedBroker
 from worker.devkit.local import create_topics
 from worker.stream.errors import Refused
+from worker.stream.outgoing import Outgoing
 from worker.stream.status.asking import COMMITTED, EARLIEST, LATEST, Fetched, Part, asking
 from worker.stream.status.backlog import oldest
 from worker.stream.status.batch import CONTROL, HEADER, MARKER_KEY, TRANSACTIONAL, batches
@@ -27,7 +28,7 @@ from worker.stream.status.reading import Reader
 from worker.stream.status.standing import Digest, Lane, OpenTransaction
 from worker.stream.status.tails import Span, Tail, tails
 from worker.stream.status.verdict import findings, numbers
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 PLACE = TopicPartition("topic", 0)
 

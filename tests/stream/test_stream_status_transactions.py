@@ -17,9 +17,10 @@ from tests.conftest import NewBroker
 from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import Input, Stream, until
 from worker.commands.status_page import page
+from worker.stream.outgoing import Outgoing
 from worker.stream.status.reading import Reader
 from worker.stream.status.standing import Standing
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 DAY_S = 24 * 60 * 60.0
 

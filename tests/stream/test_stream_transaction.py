@@ -21,8 +21,9 @@ from tests.stream.streamkit import Stream, claims, until
 from worker.devkit.kafka import KafkaBroker
 from worker.settings import Settings
 from worker.stream.errors import Fenced, Refused
+from worker.stream.outgoing import BATCH_BYTES, Outgoing, packed
 from worker.stream.topics import DEAD_LETTER_BYTES, HEADERS_BYTES, RESULT_BYTES
-from worker.stream.transaction import BATCH_BYTES, Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 HANG_S = 30.0
 """What would take so long would take for ever."""
@@ -187,8 +188,8 @@ async def test_a_stuck_producer_is_thrown_away_with_all_its_tasks(hanging: tuple
 
 async def sent(lane: TransactionalProducer, topic: str) -> asyncio.Future[Any]:
     """The delivery of a batch that the transaction's producer was given."""
-    ((batch, records),) = lane._packed([outgoing(b"value")])
-    return (await lane._sent(topic, batch, records)).answer
+    (batch,) = packed([outgoing(b"value")], lane._producer.create_batch)
+    return (await lane._sent(topic, batch)).answer
 
 
 async def test_nobody_is_told_of_the_batches_of_a_producer_that_is_thrown_away_without_its_broker(

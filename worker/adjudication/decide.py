@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
-from uuid import UUID
 
 import orjson
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from worker.adjudication import stored
 from worker.adjudication.cite import find
 from worker.adjudication.claim import MAX_LINES, Claim, Event
 from worker.adjudication.decode import Rejected
-from worker.adjudication.encode import result_id_of
+from worker.adjudication.encode import id_of, result_id_of
 from worker.adjudication.held import (
     EMPTY,
     LETTERS,
@@ -252,7 +251,7 @@ def _result(event: Event, claim_id: str, said: _Said, former: Published, basis: 
         claim_id=claim_id,
         member_id=event.data.member_id,
         revision=revision,
-        supersedes=str(UUID(bytes=former.result_id)) if former.revision else None,
+        supersedes=id_of(former.result_id) if former.revision else None,
         outcome=said.outcome,
         cause=cause,
         lines=said.lines,

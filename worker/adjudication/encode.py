@@ -18,10 +18,16 @@ def result_id_of(claim_id: str, revision: int, cause: Cause, basis_digest: str, 
     name = orjson.dumps(
         [claim_id, revision, cause.source, cause.id, cause.type, basis_digest, history_digest]
     )
-    # By hand, without the overhead of ``uuid``.
-    text = sha1(RESULTS + name, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    digest = bytearray(sha1(RESULTS + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return id_of(bytes(digest))
+
+
+def id_of(raw: bytes) -> str:
+    """A result id as the contract writes it, of its 16 bytes; by hand, without the overhead of ``uuid``."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def encode(result: Result) -> bytes:

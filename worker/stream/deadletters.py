@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import worker
 from worker.adjudication.decode import Rejected
-from worker.stream.transaction import Outgoing
+from worker.stream.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

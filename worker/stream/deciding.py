@@ -21,10 +21,10 @@ from worker.adjudication import Adjudicated, Rejected, Result, decode
 from worker.adjudication.claim import Event
 from worker.stream.deadletters import dead_letter, internal_error
 from worker.stream.histories import Draft, Histories, Size
+from worker.stream.outgoing import Outgoing
 from worker.stream.records import has_raw_name
 from worker.stream.results import ResultRecords
-from worker.stream.tally import Tally, tallied
-from worker.stream.transaction import Outgoing
+from worker.stream.tally import Tally
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -35,7 +35,7 @@ Adjudicate: TypeAlias = Callable[[Event, bytes | None], Adjudicated | Rejected]
 Encode: TypeAlias = Callable[[Result], bytes]
 
 
-SLICE = 64
+SLICE = 32
 """Records that are taken through the steps together: each step then finds its code and data in cache."""
 
 
@@ -61,14 +61,13 @@ class Decided(NamedTuple):
     """Processor time that it took to decide."""
 
 
-class _Collected(NamedTuple):
-    """A batch while it is being decided."""
+class _Part(NamedTuple):
+    """What a slice of a batch comes to."""
 
     results: list[Outgoing]
     dead_letters: list[Outgoing]
     changed: dict[bytes, ConsumerRecord]
     """The last record that changed a member's history, by the member's key."""
-    bugs: list[int]
     accepted: list[tuple[Event, Adjudicated]]
     rejected: list[tuple[Event | None, str]]
 
@@ -79,14 +78,34 @@ class _Collected(NamedTuple):
         self.dead_letters.append(dead_letter(record, why, exception))
         self.rejected.append((event, why.reason))
 
-    def extend(self, later: _Collected) -> None:
-        """Add what was collected of the records that follow."""
-        self.results.extend(later.results)
-        self.dead_letters.extend(later.dead_letters)
-        self.changed.update(later.changed)
-        self.bugs.extend(later.bugs)
-        self.accepted.extend(later.accepted)
-        self.rejected.extend(later.rejected)
+
+class _Collected:
+    """A batch while it is being decided.
+
+    Of a part there remains what is to be written and what was counted. Its events and answers are free when
+    it is added, so that the next part is made in memory that the processor still has in its cache.
+    """
+
+    def __init__(self) -> None:
+        self.results: list[Outgoing] = []
+        self.dead_letters: list[Outgoing] = []
+        self.changed: dict[bytes, ConsumerRecord] = {}
+        self.bugs: list[int] = []
+        self.tally = Tally()
+
+    def add(self, part: _Part) -> None:
+        """Add what the records that follow come to."""
+        self.results.extend(part.results)
+        self.dead_letters.extend(part.dead_letters)
+        self.changed.update(part.changed)
+        self.tally.add(part.accepted, part.rejected)
+
+    def add_bug(self, record: ConsumerRecord, error: Exception) -> None:
+        """Add a record on which the pure code raised."""
+        part = _Part([], [], {}, [], [])
+        part.reject(record, None, internal_error(error), type(error).__name__)
+        self.add(part)
+        self.bugs.append(record.offset)
 
 
 class Decider:
@@ -116,7 +135,7 @@ class Decider:
         here leaves ``histories`` half-changed: they are of no use any more.
         """
         began, ends = time.thread_time(), self._now() + self._seconds
-        collected = _Collected([], [], {}, [], [], [])
+        collected = _Collected()
         count = 0
         while count < len(batch) and (not count or self._now() < ends):
             count += self._decide_slice(batch[count : count + SLICE], histories, ends, collected)
@@ -128,7 +147,7 @@ class Decider:
             [_state(member, record, histories) for member, record in collected.changed.items()],
             collected.bugs,
             histories.size,
-            tallied(collected.accepted, collected.rejected),
+            collected.tally,
             time.thread_time() - began,
         )
 
@@ -152,8 +171,7 @@ class Decider:
         try:
             self._add([record], histories, ends, into)
         except Exception as error:  # noqa: BLE001  the edge at which a bug on one claim is kept to that claim
-            into.bugs.append(record.offset)
-            into.reject(record, None, internal_error(error), type(error).__name__)
+            into.add_bug(record, error)
 
     def _add(
         self, records: Sequence[ConsumerRecord], histories: Histories, ends: float, into: _Collected
@@ -162,12 +180,10 @@ class Decider:
         draft = histories.draft()
         count, found = self._collect(records, draft, ends)
         draft.keep()
-        into.extend(found)
+        into.add(found)
         return count
 
-    def _collect(
-        self, records: Sequence[ConsumerRecord], draft: Draft, ends: float
-    ) -> tuple[int, _Collected]:
+    def _collect(self, records: Sequence[ConsumerRecord], draft: Draft, ends: float) -> tuple[int, _Part]:
         """How many of the records there was time for, and what those come to."""
         events = [event_of(record) for record in records]
         answers: list[Adjudicated | Rejected] = []
@@ -179,7 +195,7 @@ class Decider:
             [] if isinstance(answer, Rejected) else [self._encode(result) for result in answer.results]
             for answer in answers
         ]
-        found = _Collected([], [], {}, [], [], [])
+        found = _Part([], [], {}, [], [])
         # Behind the last answer there are records and events for which there was no time.
         for record, event, answer, encoded in zip(records, events, answers, values, strict=False):
             if isinstance(event, Rejected):

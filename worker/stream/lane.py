@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from worker.stream.histories import Aside
     from worker.stream.intake import Intake
     from worker.stream.metrics import Metrics
+    from worker.stream.outgoing import Outgoing
     from worker.stream.tracing import Tracing
-    from worker.stream.transaction import Outgoing
 
 SETTLE_S = 60.0
 """How long a lane waits for records before it commits where it stands behind markers; see ``_settle``."""

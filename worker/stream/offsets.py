@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from worker.stream.errors import Refused
-from worker.stream.transaction import Outgoing
+from worker.stream.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.adjudication.pended import oldest_pend
+from worker.adjudication.pended import PENDED, oldest_pend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,8 @@ class Pends:
         """Note the histories of members as they are from now on."""
         since, members = self._since, self._members
         for member, state in states.items():
-            day, before = oldest_pend(state), since.get(member)
+            day = oldest_pend(state) if PENDED in state else None
+            before = since.get(member)
             if day == before:
                 continue
             if before is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from worker.stream.outgoing import Outgoing
 from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES
 from worker.stream.traceparent import SAMPLED, TRACEPARENT, origin
-from worker.stream.transaction import Outgoing
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord

@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.stream.connection import connection
 from worker.stream.errors import Refused
-from worker.stream.transaction import BATCH_BYTES
+from worker.stream.outgoing import BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

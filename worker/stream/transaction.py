@@ -17,38 +17,18 @@ from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed, ProducerFe
 
 from worker.stream.connection import connection
 from worker.stream.errors import Fenced, Refused
-from worker.stream.records import has_raw_name, write_raw_names
+from worker.stream.outgoing import BATCH_BYTES, packed
 from worker.stream.tasks import ended_within, outlive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from worker.settings import Settings
-
-BATCH_BYTES = 1 << 20
-"""Uncompressed size above which a producer batch is split; one larger record makes a batch of its own."""
-
+    from worker.stream.outgoing import Outgoing, Packed
 
 COMPRESSION = "zstd"
 """Of what goes out. aiokafka's LZ4 packs as hard as it can: Zstandard takes a sixth of its time (for a result
 and a history 2.8 us, not 17) and little more than half of its space."""
-
-
-class Outgoing(NamedTuple):
-    """A record to be written; its partition is its input's, ``timestamp`` is in milliseconds."""
-
-    key: bytes | None
-    value: bytes | None
-    timestamp: int
-    headers: Sequence[tuple[str, bytes | None]]
-    cause: int | None = None
-    """Offset of the input record that it answers."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of key, value and headers."""
-        headers = sum([len(name) + len(value or b"") for name, value in self.headers])
-        return len(self.key or b"") + len(self.value or b"") + headers
 
 
 class _Delivery(NamedTuple):
@@ -110,8 +90,8 @@ class TransactionalProducer:
                 await self._producer.begin_transaction()
                 deliveries: list[_Delivery] = []
                 for topic, records in outputs.items():
-                    for batch, packed in self._packed(records):
-                        deliveries.append(await self._sent(topic, batch, packed))
+                    batches = packed(records, self._producer.create_batch)
+                    deliveries += [await self._sent(topic, batch) for batch in batches]
                 await self._delivered(deliveries)
                 delivered = time.perf_counter()
                 if next_offset is not None:
@@ -129,10 +109,10 @@ class TransactionalProducer:
         ended = self._producer._txn_manager._transaction_waiter  # noqa: SLF001  nothing public tells
         return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
 
-    async def _sent(self, topic: str, batch: Any, records: list[Outgoing]) -> _Delivery:
-        answer = await self._producer.send_batch(batch, topic, partition=self._source.partition)
+    async def _sent(self, topic: str, packed: Packed) -> _Delivery:
+        answer = await self._producer.send_batch(packed.batch, topic, partition=self._source.partition)
         answer.add_done_callback(_retrieved)
-        return _Delivery(answer, topic, records)
+        return _Delivery(answer, topic, packed.records)
 
     async def _delivered(self, deliveries: Sequence[_Delivery]) -> None:
         try:
@@ -145,27 +125,6 @@ class TransactionalProducer:
                 f"bytes; raise max.message.bytes of {topic}, and above 100 MiB the brokers' "
                 "socket.request.max.bytes"
             ) from error
-
-    def _packed(self, records: Iterable[Outgoing]) -> Iterable[tuple[Any, list[Outgoing]]]:
-        """The records in batches of the producer, each with what is in it."""
-        batch: Any = None
-        packed: list[Outgoing] = []
-        for record in records:
-            raw = has_raw_name(record.headers)
-            if batch is None or raw or not _appended(batch, record):
-                if batch is not None:
-                    batch.close()
-                    yield batch, packed
-                batch, packed = self._producer.create_batch(), []
-                if raw:
-                    write_raw_names(batch, BATCH_BYTES)
-                _appended(batch, record)
-                if raw:
-                    batch.close()  # it stays alone
-            packed.append(record)
-        if batch is not None:
-            batch.close()
-            yield batch, packed
 
     async def close(self) -> None:
         """Stop it, cleanly if that takes no longer than its deadline allows, else by force.
@@ -184,13 +143,6 @@ def _too_large(deliveries: Iterable[_Delivery]) -> Iterator[tuple[str, Outgoing]
         refused = answer.done() and not answer.cancelled() and answer.exception()
         if isinstance(refused, MessageSizeTooLargeError):
             yield topic, max(records, key=lambda record: record.size)
-
-
-def _appended(batch: Any, record: Outgoing) -> bool:
-    added = batch.append(
-        timestamp=record.timestamp, key=record.key, value=record.value, headers=list(record.headers)
-    )
-    return added is not None
 
 
 def _retrieved(delivery: asyncio.Future[Any]) -> None:

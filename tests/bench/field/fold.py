@@ -1,7 +1,7 @@
 """What every contestant in Python does with a record: the worker's own core, with histories in memory.
 
-``decode``, ``adjudicate`` with what is held of the member, ``encode``: the same functions that the worker calls,
-compiled like its own where they are. Nothing here touches Kafka, so that each peer is all that differs.
+``decode``, ``adjudicate`` with what is held of the member, ``encode``: the same functions that the worker
+calls, compiled like its own. Nothing here touches Kafka, so that each peer is all that differs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 class Fold:
-    """The histories of the members that one process has met, by the record's key, and how to go on from them."""
+    """The histories of the members that one process has met, by the record's key."""
 
     def __init__(self) -> None:
         self._reference = load_reference()

@@ -21,7 +21,8 @@ from tests.bench.scaling.draining import mixed
 from tests.stream.streamkit import Stream, until
 from worker.reference import load_reference
 from worker.stream.deciding import partition_of
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.outgoing import Outgoing
+from worker.stream.transaction import TransactionalProducer
 
 EVENTS_PER_MEMBER = 4.5
 """Of the generated stream, up to where it has met every member."""

@@ -13,8 +13,8 @@ from aiokafka import TopicPartition
 
 from worker.stream.bounded import up_to_end
 from worker.stream.errors import Refused
+from worker.stream.outgoing import BATCH_BYTES, Outgoing
 from worker.stream.topics import HEADERS_BYTES, TopicSpec, durability
-from worker.stream.transaction import BATCH_BYTES, Outgoing
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord

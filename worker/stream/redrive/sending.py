@@ -17,10 +17,11 @@ from aiokafka import TopicPartition
 from worker.stream.bounded import reader
 from worker.stream.deadletters import taken_apart
 from worker.stream.errors import Refused
+from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import Ledger, entry_of, ledger_topic, read_ledger
 from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.selection import selected
-from worker.stream.transaction import Outgoing, TransactionalProducer
+from worker.stream.transaction import TransactionalProducer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
