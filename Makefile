@@ -1,5 +1,6 @@
 # Everything a developer does here, each by one word; `make help` lists them. The only thing that must be there
 # already is a python3 of the version that pyproject.toml asks for. Java 17 and Maven make the broker a real one.
+# What is compiled needs a C compiler and Python's headers, `count` valgrind too, the benches Java and Maven.
 
 PYTHON ?= python3
 # A uv older than this cannot read the lock file; the pinned one comes into build/ where there is none.
@@ -25,7 +26,7 @@ QUIX_ENV := build/bench/quix-env
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Show the worker at work: broker, worker, claims, results (KEEP=1: stay up until Ctrl-C)
@@ -68,12 +69,16 @@ fmt: $(READY) ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: compiled $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced ## Measure the worker against what else there is, on a real Kafka: throughput and latency, to build/bench.json (ARGS="--rounds 1")
+bench: compiled $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced ## Measure the worker against what else there is: build/bench.json (20 minutes; ARGS="--rounds 1")
 	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.field $(ARGS)
 
 .PHONY: bench-core
 bench-core: compiled $(BENCH_ENV)/.synced ## Measure what a claim costs in the core, and what the worker adds to it, in processor time
 	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.core $(ARGS)
+
+.PHONY: bench-core-python
+bench-core-python: $(BENCH_ENV)/.synced ## The same of the rules as they are, in Python
+	@$(BENCH_ENV)/bin/python -m tests.bench.core --uncompiled $(ARGS)
 
 .PHONY: bench-scaling
 bench-scaling: compiled $(BENCH_ENV)/.synced ## Measure how cost grows with claims, lines, partitions, members and workers, and draw it
@@ -107,7 +112,7 @@ bench-replay: $(READY) ## Replay a million events with one process and with two,
 .PHONY: compiled
 compiled: $(COMPILED)/.built ## Compile the rules to C, in a tree of their own: build/compiled (needs a C compiler)
 
-$(COMPILED)/.built: $(READY) pyproject.toml $(shell find worker -type f -not -name '*.pyc')
+$(COMPILED)/.built: $(READY) pyproject.toml $(shell find worker -not -name '*.pyc' -not -name __pycache__)
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
 	@cp -r worker pyproject.toml README.md LICENSE $(COMPILED)
 	@cd $(COMPILED) && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(UV) build --quiet --wheel --python $(PYTHON)
@@ -131,6 +136,7 @@ test-compiled: compiled ## Run on the compiled rules the tests that say what is 
 	@cd $(COMPILED) && $(FROM_COMPILED)/$(BIN)/pytest -p no:cacheprovider -q -n 2 --dist worksteal \
 	    tests/adjudication tests/contract tests/test_cases.py tests/test_stories.py \
 	    tests/stream/test_stream_deciding.py tests/stream/test_stream_parts.py tests/stream/test_stream_exactly_once.py \
+	    tests/stream/test_stream_membership.py tests/stream/test_stream_redrive.py tests/stream/test_stream_transaction.py \
 	    --deselect tests/adjudication/test_history_limits.py::test_days_that_hang_together_are_decided_only_as_far_as_something_changes \
 	    $(ARGS)
 
@@ -161,14 +167,14 @@ clean: ## Remove what was built, fetched or cached
 # The uv of the PATH if it is new enough, else a pinned one in an environment of its own.
 UV := uv
 ifneq ($(UV_OLDEST),$(shell printf '%s\n' $(UV_OLDEST) "$$(uv --version 2>/dev/null | cut -d ' ' -f 2)" | sort -V | head -n 1))
-UV := $(CURDIR)/$(TOOLS)/bin/uv
-$(READY): $(UV)
+UV := $(CURDIR)/$(TOOLS)/uv-$(UV_PINNED)/bin/uv
+$(READY) $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced: $(UV)
 endif
 
-$(CURDIR)/$(TOOLS)/bin/uv:
+$(CURDIR)/$(TOOLS)/uv-$(UV_PINNED)/bin/uv:
 	@echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"
-	@$(PYTHON) -m venv $(TOOLS)
-	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED)
+	@$(PYTHON) -m venv $(TOOLS)/uv-$(UV_PINNED)
+	@$(TOOLS)/uv-$(UV_PINNED)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED)
 
 $(READY): pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet --python $(PYTHON)

@@ -1,6 +1,8 @@
-"""Backlogs of the benches: members' histories, most of them copies of a generated tenth under other names.
+"""Backlogs of the benches: members' histories, generated, or most of them copies of a generated tenth.
 
-Generating takes longer than deciding. With copies members come as often as they do among generated events.
+Generating takes longer than deciding. With copies under other names members come as often as they do among
+generated events. But what the core remembers of an event serves its copies: where its cost is measured, all
+must be generated.
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ def backlog(events: int, members: int) -> Iterator[tuple[bytes, bytes]]:
     count, of_members = -(-events // COPIES), max(1, members // COPIES)
     file = kept(f"replay-{count}-{of_members}", histories(count, SEED, of_members))
     return islice(_copies(file), events)
+
+
+def generated(events: int, members: int) -> list[tuple[bytes, bytes]]:
+    """Member and event of a backlog without copies; it is generated once, which takes a while."""
+    file = kept(f"histories-{events}-{members}", histories(events, SEED, members))
+    return [(_member(value), value) for value in file.read_bytes().splitlines()]
 
 
 def _copies(file: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ from tests.stream.inprocess import owner
 from tests.stream.killing import events
 from tests.stream.oracle import Answers, assert_exactly_once, assert_same, fold, reference
 from tests.stream.story import changed, stories
-from tests.stream.streamkit import Clock, Input, Stream, partition, until
+from tests.stream.streamkit import Clock, Input, Stream, claims, partition, until
 from worker.adjudication import Adjudicated, Rejected, Result, adjudicate, encode
 from worker.adjudication.claim import Event
 from worker.settings import Settings
@@ -125,6 +125,15 @@ class TestDeciding:
         assert_same(values([found]), [value for _, value in expected.results], "results")
         assert {entry.key: entry.value for entry in found.changelog} == expected.histories
         assert all(histories.of(member) == state for member, state in expected.histories.items())
+
+    def test_a_bug_in_counting_is_raised_and_no_record_becomes_a_dead_letter_for_it(self) -> None:
+        def uncountable(event: Event, history: bytes | None) -> Adjudicated | Rejected:
+            answer = judge(event, history)
+            assert isinstance(answer, Adjudicated)
+            return answer._replace(evicted=None)
+
+        with pytest.raises(TypeError):
+            decider(uncountable).decide(arrived(claims(3, seed=74)), Histories())
 
     def test_what_was_decided_again_is_counted_by_its_cause(self) -> None:
         ((claim, twin, void, *_),) = stories(71)

@@ -156,32 +156,36 @@ class Decider:
     ) -> int:
         """Decide some records together, and again one by one if the pure code raises.
 
-        Returns how many were decided until the clock came to ``ends``; it is one at least.
+        Returns how many were decided until the clock came to ``ends``; it is one at least. What raises behind
+        the pure code is a bug on no claim, and is raised.
         """
         try:
-            return self._add(records, histories, ends, into)
+            count, part = self._kept(records, histories, ends)
         except Exception:  # noqa: BLE001  which claim it was, and what is to become of it, is found out below
-            for count, record in enumerate(records, 1):
+            for number, record in enumerate(records, 1):
                 self._add_alone(record, histories, ends, into)
                 if self._now() >= ends:
-                    return count
+                    return number
             return len(records)
+        into.add(part)
+        return count
 
     def _add_alone(self, record: ConsumerRecord, histories: Histories, ends: float, into: _Collected) -> None:
         try:
-            self._add([record], histories, ends, into)
+            _, part = self._kept([record], histories, ends)
         except Exception as error:  # noqa: BLE001  the edge at which a bug on one claim is kept to that claim
             into.add_bug(record, error)
+        else:
+            into.add(part)
 
-    def _add(
-        self, records: Sequence[ConsumerRecord], histories: Histories, ends: float, into: _Collected
-    ) -> int:
-        """Add what some records come to; nothing is added and no history changed if one of them raises."""
+    def _kept(
+        self, records: Sequence[ConsumerRecord], histories: Histories, ends: float
+    ) -> tuple[int, _Part]:
+        """How many records there was time for, and what they come to; no history changes if one raises."""
         draft = histories.draft()
-        count, found = self._collect(records, draft, ends)
+        count, part = self._collect(records, draft, ends)
         draft.keep()
-        into.add(found)
-        return count
+        return count, part
 
     def _collect(self, records: Sequence[ConsumerRecord], draft: Draft, ends: float) -> tuple[int, _Part]:
         """How many of the records there was time for, and what those come to."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 ADJUDICATED = "mms.claim.adjudicated.v1"
 TRACEPARENT_BYTES = 1024
 """A longer ``traceparent`` (W3C Trace Context has 55) traces nothing, and is not copied."""
-
-
 LARGEST = RESULT_BYTES - HEADERS_BYTES
 """Bytes of key, value and headers that a result record may have."""
 HEADER_BYTES = 8 << 10

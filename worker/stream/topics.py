@@ -37,8 +37,8 @@ RESULT_BYTES = 2 * INPUT_BYTES
 """A result grows with its claim's lines, not with its bytes; twice the input is far above the largest."""
 DEAD_LETTER_BYTES = 64 << 20
 """The broker bounds an input batch after the sender's compression. A value that is over the contract's bound,
-but was compressed better than LZ4 can, must still fit here: a dead letter that cannot be written stops its
-partition. The brokers' default bound of any request, 100 MiB, is above it."""
+but was compressed better than the worker does it, must still fit here: a dead letter that cannot be written
+stops its partition. The brokers' default bound of any request, 100 MiB, is above it."""
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = str(2**63 - 1)
 PRODUCER_ID_EXPIRATION_MS = DAY_MS

@@ -109,10 +109,10 @@ class TransactionalProducer:
         ended = self._producer._txn_manager._transaction_waiter  # noqa: SLF001  nothing public tells
         return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
 
-    async def _sent(self, topic: str, packed: Packed) -> _Delivery:
-        answer = await self._producer.send_batch(packed.batch, topic, partition=self._source.partition)
+    async def _sent(self, topic: str, pack: Packed) -> _Delivery:
+        answer = await self._producer.send_batch(pack.batch, topic, partition=self._source.partition)
         answer.add_done_callback(_retrieved)
-        return _Delivery(answer, topic, packed.records)
+        return _Delivery(answer, topic, pack.records)
 
     async def _delivered(self, deliveries: Sequence[_Delivery]) -> None:
         try:

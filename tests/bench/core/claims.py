@@ -70,10 +70,7 @@ def _measured(kind: Kind, rounds: int) -> Costs:
     parts = [values[at : at + CLAIMS] for at in range(0, len(values), CLAIMS)]
     found: dict[str, Runs] = {}
     for number, part in enumerate(parts):
-        first = [Case(value) for value in part]
-        second = list(_second_claims(part, reference))
-        settle_memory()
-        for name, count, measured in _passes(first, second, reference):
+        for name, count, measured in _passes(part, reference):
             seconds = measured()
             if number:  # in the first of them caches fill, and the interpreter specialises
                 take(found.setdefault(name, {}), seconds, count)
@@ -90,11 +87,16 @@ def _second_claims(values: Sequence[bytes], reference: Reference) -> Iterable[Ca
 
 
 def _passes(
-    first: Sequence[Case], second: Sequence[Case], reference: Reference
+    values: Sequence[bytes], reference: Reference
 ) -> Iterable[tuple[str, int, Callable[[], Mapping[str, float]]]]:
-    """Name, number of claims, and what measures seconds by stage."""
+    """Name, number of claims, and what measures seconds by stage: to be called before the next comes."""
     by_itself, held = without_history(reference), with_history(reference)
+    first = [Case(value) for value in values]
+    settle_memory()
     yield "alone", len(first), lambda: {"whole": spent(by_itself, first)}
+    # Only now, for it decides them: nobody has seen them above.
+    second = list(_second_claims(values, reference))
+    settle_memory()
     yield "alone by stage", len(first), lambda: stages.alone(first, reference)
     yield "decode", len(first), lambda: stages.decoding(first)
     for name, cases in (("first", first), ("second", second)):

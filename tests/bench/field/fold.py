@@ -1,7 +1,8 @@
 """What every contestant in Python does with a record: the worker's own core, with histories in memory.
 
 ``decode``, ``adjudicate`` with what is held of the member, ``encode``: the same functions that the worker
-calls, compiled like its own. Nothing here touches Kafka, so that each peer is all that differs.
+calls, compiled like its own, with the garbage collector told what stays. Nothing here touches Kafka, so that
+each peer is all that differs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from worker.adjudication import Rejected, adjudicate, decode, encode
 from worker.reference import load_reference
+from worker.stream.memory import settle_memory
 
 
 class Answer(NamedTuple):
@@ -26,6 +28,11 @@ class Fold:
     def __init__(self) -> None:
         self._reference = load_reference()
         self._histories: dict[bytes, bytes] = {}
+        settle_memory()
+
+    def history(self, key: bytes) -> bytes | None:
+        """What is held of a member; None if nothing is."""
+        return self._histories.get(key)
 
     def answer(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> list[Answer]:
         """The result records of an input record, in order; none for an event that came before."""

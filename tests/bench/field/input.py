@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import Producer
 
-from tests.bench.backlog import backlog
+from tests.bench.backlog import generated
 from tests.bench.field.judging import Oracle
 from tests.bench.field.logs import ERRORS_ALONE
 from tests.stream.streamkit import Stream
@@ -37,13 +37,13 @@ class Input(NamedTuple):
     due_of_warm_up: Oracle
 
 
-def prepared(events: int, members: int, partitions: int) -> Input:
-    """A backlog of so many events, and others before them to warm up with."""
-    count = round(events * WARM_UP_SHARE)
+def prepared(events: int, members: int, partitions: int, warm_up: float = 1.0) -> Input:
+    """A backlog of so many events, and others before them to warm up with: ``warm_up`` times the usual."""
+    count = round(events * WARM_UP_SHARE * warm_up)
     # In the past, and one for each record: results have their cause's, which nothing else would give them.
     first = time.time_ns() // 1_000_000 - count - events
     records = [
-        (key, value, first + number) for number, (key, value) in enumerate(backlog(count + events, members))
+        (key, value, first + number) for number, (key, value) in enumerate(generated(count + events, members))
     ]
     warm_up = records[:count]
     return Input(warm_up, records[count:], Oracle(records, partitions), Oracle(warm_up, partitions))

@@ -22,10 +22,8 @@ WAIT_S = 0.05
 """How long to wait for so many."""
 
 
-def run(given: Configuration) -> None:
-    """Adjudicate until SIGTERM. Raises KafkaException when a transaction fails or a record cannot be read."""
-    ending = Ending()
-    fold = Fold()
+def clients(given: Configuration) -> tuple[Consumer, Producer]:
+    """A consumer in the group and a producer whose transactions may begin."""
     producer = Producer({**PRODUCER, "bootstrap.servers": given.bootstrap, "transactional.id": given.group})
     producer.init_transactions()
     consumer = Consumer(
@@ -37,6 +35,14 @@ def run(given: Configuration) -> None:
         }
     )
     consumer.subscribe([given.input_topic])
+    return consumer, producer
+
+
+def run(given: Configuration) -> None:
+    """Adjudicate until SIGTERM. Raises KafkaException when a transaction fails or a record cannot be read."""
+    ending = Ending()
+    fold = Fold()
+    consumer, producer = clients(given)
     while not ending:
         if messages := consumer.consume(BATCH, WAIT_S):
             producer.begin_transaction()

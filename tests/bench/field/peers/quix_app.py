@@ -20,7 +20,7 @@ from tests.bench.field.peers.librdkafka import FETCH, PRODUCER
 
 CHECKPOINT = 10_000
 """Records at most between two commits."""
-CHECKPOINT_S = 1.0
+CHECKPOINT_S = 0.2
 
 
 def application(given: Configuration, guarantee: str) -> Application:
