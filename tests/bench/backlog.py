@@ -1,8 +1,8 @@
 """Backlogs of the benches: members' histories, generated, or most of them copies of a generated tenth.
 
-Generating takes longer than deciding. With copies under other names members come as often as they do among
-generated events. But what the core remembers of an event serves its copies: where its cost is measured, all
-must be generated.
+With copies under other names members come as often as they do among generated events, and a million are made
+at once. But what the core remembers of an event serves its copies too: where its cost is compared, all are
+generated.
 """
 
 from __future__ import annotations

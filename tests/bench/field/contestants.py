@@ -124,7 +124,7 @@ CONTESTANTS = (
         IN_CHANGELOG,
         _kafka_streams,
         warm_up=5.0,  # before that it is its compiler that is measured
-        judged="count",
+        judged="causes",
         has_latency=True,
     ),
 )

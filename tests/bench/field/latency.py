@@ -17,7 +17,7 @@ from tests.bench.backlog import backlog
 from tests.bench.field.contestants import Contestant
 from tests.bench.field.input import Sender, topics
 from tests.bench.field.load import Load, Sent, loaded
-from tests.bench.field.logs import Log, delete, reading
+from tests.bench.field.logs import Log, reading
 from tests.bench.field.running import Running, started
 from tests.bench.field.throughput import PATIENCE_S, Place
 from tests.stream.streamkit import Stream
@@ -107,7 +107,7 @@ def measured(contestant: Contestant, rate: float, members_per_event: float, plac
             _await_all_partitions(running, log)
             sent, checker = _checked(running, stream, log, load)
     finally:
-        delete(place.bootstrap, name)
+        place.clear(name)
     return _latency(contestant.name, rate, sent, checker, running)
 
 

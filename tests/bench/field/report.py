@@ -2,105 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.field.contestants import OURS, Contestant
+from tests.bench.field.contestants import OURS
 from tests.bench.field.latency import Latency
 from tests.bench.field.machine import Machine
+from tests.bench.field.standing import Standing
+from tests.bench.field.targets import LatencyTarget, Target, latency_line, lines
 from tests.bench.field.throughput import Round
 
 MIB = 2**20
-
-
-class Spread(Struct):
-    """Of a figure over all rounds."""
-
-    median: float
-    least: float
-    most: float
-
-
-class Standing(Struct):
-    """What a contestant came to over all its rounds."""
-
-    name: str
-    version: str
-    guarantee: str
-    history: str
-    rate: Spread
-    """Input records a second."""
-    ours_to_it: Spread | None
-    """The worker's rate to this one's, round by round; None where no round has both."""
-    cpu_us: Spread
-    """A record."""
-    core: Spread
-    broker_core: Spread
-    peak: int
-    output: str
-    """How its results stand to those of the fold, in the first round that is not exact; and how it ended."""
+BUSY = 0.95
+"""Share of its core below which something else than its core has held a contestant up."""
 
 
 class Comparison(Struct):
     """All of it, as the file has it."""
 
+    date: str
+    """When it began, in UTC."""
+    commit: str | None
+    """Of the checkout, with ``+changes`` if files differ from it; None where there is none."""
+    are_rules_compiled: bool
     machine: Machine
     pinning: str
     events: int
     members: int
     partitions: int
     standings: list[Standing]
+    targets: list[Target]
+    latency_targets: list[LatencyTarget]
     rounds: list[Round]
     latencies: list[Latency]
     errors: list[str]
+    notes: list[str]
+    """What went wrong and changes no figure."""
 
     @property
     def is_sound(self) -> bool:
         """Whether everybody was measured, and wrote what it should."""
         return not self.errors and all(one.verdict.is_exact for one in self.rounds)
-
-
-def standings(contestants: Sequence[Contestant], rounds: Sequence[Round]) -> list[Standing]:
-    """Those contestants that have rounds, the fastest first."""
-    ours = {one.number: one.rate for one in rounds if one.contestant == OURS}
-    found = []
-    for contestant in contestants:
-        own = [one for one in rounds if one.contestant == contestant.name]
-        if own:
-            found.append(_standing(contestant, own, ours))
-    return sorted(found, key=lambda one: -one.rate.median)
-
-
-def _standing(contestant: Contestant, own: Sequence[Round], ours: Mapping[int, float]) -> Standing:
-    def spread(of: Callable[[Round], float]) -> Spread:
-        return _spread([of(one) for one in own])
-
-    ratios = [ours[one.number] / one.rate for one in own if one.number in ours]
-    exits = "".join(f", exit code {code}" for code in sorted({one.exit_code or 0 for one in own} - {0}))
-    worst = next((one.verdict for one in own if not one.verdict.is_exact), own[0].verdict)
-    return Standing(
-        name=contestant.name,
-        version=contestant.version(),
-        guarantee=contestant.guarantee,
-        history=contestant.history,
-        rate=spread(lambda one: one.rate),
-        ours_to_it=_spread(ratios) if ratios else None,
-        cpu_us=spread(lambda one: one.cpu_us),
-        core=spread(lambda one: one.core),
-        broker_core=spread(lambda one: one.broker_core),
-        peak=max(one.peak for one in own),
-        output=f"{worst}{exits}",
-    )
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(median(values), min(values), max(values))
 
 
 def show(found: Comparison, console: Console) -> None:
@@ -111,25 +58,33 @@ def show(found: Comparison, console: Console) -> None:
         f"rounds: {rounds}\n"
     )
     console.print(_throughput(found.standings))
+    console.print()
+    for line in lines(found.targets):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print()
     busy = max((one.broker_core + one.driver_core for one in found.rounds), default=0.0)
     sending = max((one.sending_s / one.seconds for one in found.rounds), default=0.0)
     _note(
         console,
         f"pinned: {found.pinning}, which were busy for {busy:.0%} of a run at most; sending took "
-        f"{sending:.0%} of it at most. Median and spread over the rounds, which are interleaved. Records are "
+        f"{sending:.0%} of it at most. Median and spread over the rounds, which are interleaved. "
+        f"(!): the contestant was busy for less than {BUSY:.0%}, and waited for something. Records are "
         "input records, from when the first is sent to when the last result is visible; start-up comes "
-        "before, and a fifth as many records to warm up. All but kafka_streams decide with the worker's own "
-        "core; kafka_streams decides less, and of its output the number alone is compared.\n",
+        "before, and records to warm up with. All but kafka_streams decide with the worker's own core; "
+        "kafka_streams decides less, and of its output the causes alone are compared: one result of each.\n",
     )
     if found.latencies:
         console.print(_latency(found.latencies))
         _note(
             console,
             "milliseconds from when an event is due to be sent to when a read_committed consumer has a "
-            "result of it. Generator and checker share a core with the broker.\n",
+            "result of it. Generator and checker share a core with the broker. "
+            f"Targets: {latency_line(found.latency_targets)}.\n",
         )
     for error in found.errors:
         console.print(error, markup=False, soft_wrap=True, style="red")
+    for note in found.notes:
+        _note(console, note)
     _note(
         console,
         f"{here.cpu}, {here.cores} cores, Linux {here.kernel}, load average before {here.load_average:.1f}; "
@@ -138,14 +93,14 @@ def show(found: Comparison, console: Console) -> None:
 
 
 def _note(console: Console, text: str) -> None:
-    console.print(text, style="dim", soft_wrap=True)
+    console.print(text, style="dim", markup=False, soft_wrap=True)
 
 
 def _throughput(standings: Sequence[Standing]) -> Table:
     table = Table(box=None)
     for name in ("", "version", "delivers", "history in"):
         table.add_column(name, no_wrap=True)
-    for name in ("records/s", "spread", "ours to it", "CPU µs", "core", "broker", "peak MiB"):
+    for name in ("records/s", "spread", "ours to it", "its spread", "CPU µs", "core", "broker", "peak MiB"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("output")
     for one in standings:
@@ -154,6 +109,7 @@ def _throughput(standings: Sequence[Standing]) -> Table:
 
 
 def _cells(one: Standing) -> list[str]:
+    ratio = one.ours_to_it
     return [
         one.name,
         one.version,
@@ -161,9 +117,10 @@ def _cells(one: Standing) -> list[str]:
         one.history,
         f"{one.rate.median:,.0f}",
         f"{one.rate.least:,.0f} to {one.rate.most:,.0f}",
-        "" if one.ours_to_it is None else f"{one.ours_to_it.median:.2f}",
+        "" if ratio is None else f"{ratio.median:.2f}",
+        "" if ratio is None else f"{ratio.least:.2f} to {ratio.most:.2f}",
         f"{one.cpu_us.median:.1f}",
-        f"{one.core.median:.0%}",
+        ("(!) " if one.core.median < BUSY else "") + f"{one.core.median:.0%}",
         f"{one.broker_core.median:.0%}",
         f"{one.peak / MIB:.0f}",
         one.output,
@@ -190,6 +147,8 @@ def _latency(latencies: Sequence[Latency]) -> Table:
 
 
 def write(found: Comparison, file: Path) -> None:
-    """Write all of it as JSON."""
+    """Write all of it as JSON, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    partial.replace(file)

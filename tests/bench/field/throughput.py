@@ -8,18 +8,19 @@ faster than deciding, so that what is measured is a backlog.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from confluent_kafka import KafkaException
 from msgspec import Struct
 
 from tests.bench.field.contestants import Contestant
 from tests.bench.field.cores import Cores
 from tests.bench.field.input import Input, Sender, topics
-from tests.bench.field.judging import Results, Verdict, collected
+from tests.bench.field.judging import Judged, Results, Verdict, collected
 from tests.bench.field.logs import Log, delete
-from tests.bench.field.running import Running, started
+from tests.bench.field.running import RunFailed, Running, started
 from tests.bench.field.sampling import TICK_S, Sample, Sampler
 
 QUIET_S = 1.0
@@ -36,6 +37,15 @@ class Place(NamedTuple):
     partitions: int
     cores: Cores
     logs: Path
+    note: Callable[[str], None]
+    """Told what goes wrong and changes no figure."""
+
+    def clear(self, prefix: str) -> None:
+        """Delete a run's topics. That they stay is noted: it must not hide what the run came to."""
+        try:
+            delete(self.bootstrap, prefix)
+        except (KafkaException, OSError, RuntimeError) as error:
+            self.note(f"the topics of {prefix} were not deleted: {type(error).__name__}: {error}")
 
 
 class Round(Struct):
@@ -84,7 +94,7 @@ def measured(contestant: Contestant, number: int, given: Input, place: Place) ->
             sampler = Sampler(
                 Log(place.bootstrap, settings.results_topic, place.partitions), running.pid, place.broker_pid
             )
-            watch = Watch(running, sampler)
+            watch = Watch(running, sampler, judged)
             sender = Sender(place.bootstrap, settings.input_topic)
             sender.send(given.warm_up)
             watch.until(given.due_of_warm_up.count(judged))
@@ -114,15 +124,16 @@ def measured(contestant: Contestant, number: int, given: Input, place: Place) ->
             verdict=given.due.judge(judged, found),
         )
     finally:
-        delete(place.bootstrap, name)
+        place.clear(name)
 
 
 class Watch:
     """Waits for a contestant's results, and samples it meanwhile."""
 
-    def __init__(self, running: Running, sampler: Sampler) -> None:
+    def __init__(self, running: Running, sampler: Sampler, judged: Judged) -> None:
         self._running = running
         self._sampler = sampler
+        self._judged = judged
 
     def until(self, expected: int) -> Results:
         """All results, once there are so many and no more come. Raises RunFailed when it ends or halts."""
@@ -137,6 +148,8 @@ class Watch:
             # Offsets are not results, but there are as many at least.
             if idle > QUIET_S and sum(last.ends) >= expected and last.ends != read:
                 found, read = self._found(), last.ends
+                # What came while they were read is found, and no sample before has seen it.
+                self._sampler.look()
                 if found.count >= expected:
                     return found
             if idle > PATIENCE_S:
@@ -146,14 +159,16 @@ class Watch:
 
     def _found(self) -> Results:
         log = self._sampler.log
-        return collected(log.records(), log.partitions)
+        return collected(log.records(), log.partitions, self._judged)
 
 
 class Span:
-    """From one sample to the first with all results."""
+    """From one sample to the first with all results. Raises RunFailed when none has them all."""
 
     def __init__(self, began: Sample, samples: Sequence[Sample], found: Results) -> None:
-        ended = next(one for one in samples if one.visible(found.offsets) == found.count)
+        ended = next((one for one in samples if one.visible(found.offsets) == found.count), None)
+        if ended is None:
+            raise RunFailed(f"no sample has seen all {found.count:,} results")
         self.results = found.count - began.visible(found.offsets)
         self.seconds = ended.at - began.at
         self.cpu = ended.cpu - began.cpu
