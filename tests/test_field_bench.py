@@ -118,9 +118,7 @@ def sample(at: float, *ends: int) -> Sample:
     return Sample(at, ends, cpu=at / 2, broker_cpu=at / 4, driver_cpu=at / 8)
 
 
-@pytest.mark.parametrize(
-    ("ends", "count"), [((0, 0), 0), ((1, 0), 1), ((2, 5), 1), ((3, 6), 3), ((4, 6), 4)]
-)
+@pytest.mark.parametrize(("ends", "count"), [((0, 0), 0), ((1, 0), 1), ((2, 5), 1), ((3, 6), 3), ((4, 6), 4)])
 def test_markers_of_transactions_are_no_results(ends: tuple[int, int], count: int) -> None:
     assert sample(0, *ends).visible([[0, 2, 3], [5]]) == count
 
