@@ -69,7 +69,7 @@ fmt: $(READY) ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: compiled $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced ## Measure the worker against what else there is: build/bench.json (20 minutes; ARGS="--rounds 1")
+bench: compiled $(BENCH_ENV)/.synced $(QUIX_ENV)/.synced ## Measure the worker against what else there is: build/bench.json (15 minutes; ARGS="--rounds 1")
 	@cd $(COMPILED) && $(FROM_COMPILED)/$(BENCH_ENV)/bin/python -m tests.bench.field $(ARGS)
 
 .PHONY: bench-core

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROC = Path("/proc")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Life(NamedTuple):
@@ -59,7 +60,7 @@ def busy() -> float:
     """CPU seconds that all processes of this machine have spent since it was started."""
     ticks = (PROC / "stat").read_text().splitlines()[0].split()[1:8]
     user, nice, system, _idle, _waiting, interrupts, soft_interrupts = map(int, ticks)
-    return (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + interrupts + soft_interrupts) / TICKS_PER_S
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -76,3 +77,12 @@ def descendants(pid: int) -> Iterator[int]:
         found = left.pop()
         yield found
         left += children[found]
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process, with all its threads and the children that it has waited for.
+
+    Raises OSError when there is no such process.
+    """
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS_PER_S

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, get_args
 from worker.adjudication.result import Outcome
 from worker.stream.distribution import Distribution
 from worker.stream.results import trace_of
-from worker.stream.traceparent import TRACEPARENT
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -45,9 +44,7 @@ class Latency:
                 continue
             waited = max(0.0, now - began)
             self._waits.of(outcome).add(waited)
-            if slowest is not None and waited <= slowest[0]:
-                continue
-            if record.headers[-1][0] == TRACEPARENT and (trace := trace_of(record)) is not None:
+            if (slowest is None or waited > slowest[0]) and (trace := trace_of(record)) is not None:
                 slowest = waited, outcome, trace
         if slowest is not None:
             waited, outcome, trace = slowest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from worker.stream.records import RawName, write_raw_names
+from worker.stream.records import has_raw_name, write_raw_names
 
 BATCH_BYTES = 1 << 20
 """Uncompressed size above which a producer batch is split; one larger record makes a batch of its own."""
@@ -41,9 +41,7 @@ def packed(records: Iterable[Outgoing], new_batch: Callable[[], Any]) -> list[Pa
     batch: Any = None
     for record in records:
         headers = list(record.headers)
-        raw = False
-        for name, _ in headers:
-            raw = raw or type(name) is RawName
+        raw = has_raw_name(headers)
         if batch is None or raw or not _appended(batch, record, headers):
             if batch is not None:
                 batch.close()

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 
 from confluent_kafka import libversion
@@ -42,6 +43,7 @@ from tests.bench.field.targets import QUIET_RATE, latency_targets, targets
 from tests.bench.field.throughput import Place, Round
 from tests.bench.inputs import BUILD
 from worker.adjudication import decide
+from worker.devkit.jars import BrokerError
 from worker.devkit.kafka import KafkaBroker
 
 LOGS = (BUILD / "logs").resolve()
@@ -142,7 +144,7 @@ def version_of(one: Contestant) -> str:
     """Its version, or that it is unknown: whatever is missing, its run will say."""
     try:
         return one.version()
-    except Exception:  # noqa: BLE001  a version must not end the comparison
+    except (BrokerError, ImportError, OSError, SubprocessError):
         return UNKNOWN
 
 

@@ -8,9 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.field import streams
 from tests.bench.field.judging import Judged
 from tests.bench.inputs import BUILD
 from tests.stream.streamkit import Stream
+from worker.devkit.jars import kafka_jars, kafka_version
 from worker.devkit.process import run
 
 OURS = "ours"
@@ -71,8 +73,6 @@ def _ours(stream: Stream, _state: Path) -> list[str]:
 
 
 def _kafka_streams(stream: Stream, state: Path) -> list[str]:
-    from tests.bench.field import streams  # noqa: PLC0415  it is built when it is wanted
-
     return started_with(environment(stream, state), streams.command())
 
 
@@ -86,8 +86,6 @@ def _of_quix() -> str:
 
 
 def _of_kafka() -> str:
-    from worker.devkit.jars import kafka_jars, kafka_version  # noqa: PLC0415  may fetch them
-
     return kafka_version(kafka_jars())
 
 

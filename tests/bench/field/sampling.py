@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.bench.field.logs import Log
-from tests.bench.processes import PROC, Family
+from tests.bench.processes import Family, cpu_of
 
 TICK_S = 0.05
 FAMILY_S = 1.0
 """Between two looks at who has children, which reads of every process of the machine."""
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Sample(NamedTuple):
@@ -65,15 +63,6 @@ class Sampler:
     def _cpu(self) -> float:
         children = [pid for pid in self._family.lives if pid != self._pid]
         return cpu_of(self._pid) + sum(map(_cpu_of_living, children))
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds of a process, with all its threads and the children that it has waited for.
-
-    Raises OSError when there is no such process.
-    """
-    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICKS_PER_S
 
 
 def _cpu_of_living(pid: int) -> float:

@@ -20,7 +20,6 @@ T = TypeVar("T")
 CORES = sorted(os.sched_getaffinity(0))
 MEASURED, OTHER = CORES[:1], CORES[1:2] or CORES[:1]
 """The core of what is measured, and that of broker and bench. With one core they share it."""
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -43,12 +42,6 @@ def alone(work: Callable[..., T], *arguments: Any) -> T:
 
 def _begin() -> None:
     os.sched_setaffinity(0, MEASURED)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU seconds that a process has spent, all its threads together. Raises OSError if there is none."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def machine() -> Machine:

@@ -19,7 +19,8 @@ import orjson
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.bench.inputs import SEED, kept
-from tests.bench.scaling.cores import cpu_seconds, on
+from tests.bench.processes import cpu_of
+from tests.bench.scaling.cores import on
 from tests.bench.scaling.figures import Panel, panel
 from tests.bench.sending import send
 from tests.stream.streamkit import Stream, Worker, until
@@ -169,7 +170,7 @@ def _held(workers: Sequence[Worker]) -> Iterator[None]:
 
 
 def _cpu(processes: Sequence[Worker | KafkaBroker]) -> float:
-    return sum([cpu_seconds(one.pid) for one in processes if one.pid is not None])
+    return sum([cpu_of(one.pid) for one in processes if one.pid is not None])
 
 
 async def _remove(stream: Stream) -> None:

@@ -38,8 +38,11 @@ def clients(given: Configuration) -> tuple[Consumer, Producer]:
     return consumer, producer
 
 
-def run(given: Configuration) -> None:
-    """Adjudicate until SIGTERM. Raises KafkaException when a transaction fails or a record cannot be read."""
+def run(given: Configuration, changelog: str | None = None) -> None:
+    """Adjudicate until SIGTERM; histories that a batch has changed go to ``changelog``, if there is one.
+
+    Raises KafkaException when a transaction fails or a record cannot be read.
+    """
     ending = Ending()
     fold = Fold()
     consumer, producer = clients(given)
@@ -48,6 +51,9 @@ def run(given: Configuration) -> None:
             producer.begin_transaction()
             for message in messages:
                 produce_answers(message, fold, producer, given.results_topic)
+            if changelog is not None:
+                for member, partition in {one.key(): one.partition() for one in messages}.items():
+                    producer.produce(changelog, fold.history(member), member, partition)
             positions = consumer.position(consumer.assignment())
             producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata())
             producer.commit_transaction()
