@@ -28,7 +28,7 @@ from tests.stream.oracle import decided
 from tests.stream.streamkit import Clock, Input, Stream, claims, until
 from worker.devkit.kafka import KafkaBroker
 from worker.settings import Settings
-from worker.stream import deciding, lane, source
+from worker.stream import lane, source
 from worker.stream import engine as engine_module
 from worker.stream.app import report
 from worker.stream.engine import Engine, decisive
@@ -117,10 +117,13 @@ async def test_an_idle_lane_commits_its_position_behind_markers(
 async def test_a_bug_outside_of_any_claim_crashes_the_worker_at_once_and_is_told_without_its_text(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
-        raise KeyError(CODE)
+    class Broken:
+        def __init__(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(deciding, "_state", broken)
+        def decide(self, *_: object) -> None:
+            raise KeyError(CODE)
+
+    monkeypatch.setattr(engine_module, "Decider", Broken)
     async with working(stream.settings) as (engine, running):
         await ready(engine)
         await stream.publish(claims(1, seed=55))
