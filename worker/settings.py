@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,6 +46,18 @@ def _addresses(servers: str) -> str:
     return servers
 
 
+def _token_url(url: str) -> str:
+    parts = urlsplit(url)
+    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not parts.hostname or parts.scheme not in {"https", "http"} or (parts.scheme == "http" and not local):
+        raise ValueError(
+            "give an https:// address; http:// is for this machine alone, since the secret is sent"
+        )
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or a password")
+    return url
+
+
 Name = Annotated[
     str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$"), AfterValidator(_not_only_dots)
 ]
@@ -62,6 +75,8 @@ BELOW = (
 )
 """Pairs of settings of which the first must be below the second."""
 SASL = ("sasl_username", "sasl_password_file")
+TOKEN_SERVICE = ("oauth_token_url", "oauth_client_id", "oauth_client_secret_file")
+OAUTH = ("oauth_token_file", *TOKEN_SERVICE, "oauth_scope")
 TLS = ("tls_ca_file", "tls_cert_file", "tls_key_file", "tls_key_password_file")
 
 
@@ -88,12 +103,22 @@ class Settings(BaseSettings):
     """Consumer group, and the beginning of every transactional id."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How brokers are spoken to: ``SSL`` is TLS, ``SASL`` is with a login."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     """How the user is proved to the brokers, by a protocol with ``SASL``."""
     sasl_username: str | None = None
     """The user whose rights on topics and group the worker has."""
     sasl_password_file: FilePath | None = None
     """File with the password of that user. A new one is used from the next connection on."""
+    oauth_token_file: FilePath | None = None
+    """File with a bearer token that something else renews, as Kubernetes does; read for every connection."""
+    oauth_token_url: Annotated[str, AfterValidator(_token_url)] | None = None
+    """Where an OAuth 2 service gives tokens for client credentials; HTTPS, or HTTP on this machine alone."""
+    oauth_client_id: str | None = None
+    """The client that asks for them."""
+    oauth_client_secret_file: FilePath | None = None
+    """File with that client's secret. A new one is used for the next token."""
+    oauth_scope: str | None = None
+    """The scope that is asked for, if the service wants one."""
     tls_ca_file: FilePath | None = None
     """Certificates (PEM) that those of brokers must come from; without it those of the system."""
     tls_cert_file: FilePath | None = None
@@ -140,6 +165,15 @@ class Settings(BaseSettings):
     """Policies to use instead of those that come with the worker."""
     payers_file: FilePath | None = None
     """Which payer uses which policy, instead of the ``payers.toml`` beside the policies."""
+
+    sealing_keys_dir: DirectoryPath | None = None
+    """Keys that histories and dead letters are sealed with: a file a key, its name the key's id."""
+    sealing_key: Name | None = None
+    """Id of the key that seals what is written; without it nothing is sealed, what is sealed still read."""
+    sealing_required: bool = False
+    """Refuse a history that is not sealed, once all of them are: nobody can put in a plain one then."""
+    signing_key_file: FilePath | None = None
+    """Ed25519 key (PEM) that results are signed with; without it they are not."""
 
     batch_max_records: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """The most records that are decided and committed as one batch; none is waited for to fill it."""
@@ -231,21 +265,42 @@ class Settings(BaseSettings):
         return Limits(self.history_look_back_days, self.history_max_bytes, self.history_max_day_lines)
 
     def _secured(self) -> None:
-        """What the security protocol needs is there, and nothing that it would leave unused."""
+        """What security asks for is there, and nothing that it would leave unused."""
         protocol = f"{variable('security_protocol')}={self.security_protocol}"
-        for part, fields in (("SASL", SASL), ("SSL", TLS)):
-            if part not in self.security_protocol:
-                for unused in fields:
-                    if getattr(self, unused) is not None:
-                        raise ValueError(f"{variable(unused)} is not used with {protocol}")
-        if "SASL" in self.security_protocol:
-            for needed in SASL:
-                if getattr(self, needed) is None:
-                    raise ValueError(f"{variable(needed)} is required with {protocol}")
-        if self.tls_cert_file is None:
-            for idle in ("tls_key_file", "tls_key_password_file"):
-                if getattr(self, idle) is not None:
-                    raise ValueError(f"{variable(idle)} needs {variable('tls_cert_file')} beside it")
+        mechanism = f"{variable('sasl_mechanism')}={self.sasl_mechanism}"
+        if "SSL" not in self.security_protocol:
+            self._unused(TLS, protocol)
+        if "SASL" not in self.security_protocol:
+            self._unused((*SASL, *OAUTH), protocol)
+        elif self.sasl_mechanism != "OAUTHBEARER":
+            self._unused(OAUTH, mechanism)
+            self._needed(SASL, protocol)
+        elif self.oauth_token_file is None:
+            self._unused(SASL, mechanism)
+            if self.oauth_token_url is None:
+                either = " or ".join(map(variable, ("oauth_token_file", "oauth_token_url")))
+                raise ValueError(f"{either} is required with {mechanism}")
+            self._needed(TOKEN_SERVICE, variable("oauth_token_url"))
+        else:
+            self._unused((*SASL, *TOKEN_SERVICE, "oauth_scope"), variable("oauth_token_file"))
+        self._only_with("tls_cert_file", ("tls_key_file", "tls_key_password_file"))
+        self._only_with("sealing_keys_dir", ("sealing_key",))
+        self._only_with("sealing_key", ("sealing_required",))
+
+    def _unused(self, fields: Sequence[str], beside: str) -> None:
+        for field in fields:
+            if getattr(self, field):
+                raise ValueError(f"{variable(field)} is not used with {beside}")
+
+    def _needed(self, fields: Sequence[str], beside: str) -> None:
+        for field in fields:
+            if not getattr(self, field):
+                raise ValueError(f"{variable(field)} is required with {beside}")
+
+    def _only_with(self, needed: str, fields: Sequence[str]) -> None:
+        for field in fields:
+            if getattr(self, field) and not getattr(self, needed):
+                raise ValueError(f"{variable(field)} needs {variable(needed)} beside it")
 
 
 def variable(field: str) -> str:

@@ -168,8 +168,22 @@ TOGETHER_BROKEN: tuple[dict[str, Any], ...] = (
     {"heartbeat_interval_s": 4, "session_timeout_s": 11},
     {"input_topic": "same", "changelog_topic": "same"},
     {"security_protocol": "SASL_SSL", "sasl_username": "worker"},
+    {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"},
+    {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "OAUTHBEARER",
+        "oauth_token_url": "https://example.org/token",
+        "oauth_client_id": "worker",
+    },
+    {
+        "security_protocol": "SASL_SSL",
+        "sasl_username": "worker",
+        "sasl_password_file": __file__,
+        "oauth_token_file": __file__,
+    },
     {"tls_ca_file": __file__},
     {"security_protocol": "SSL", "tls_key_file": __file__},
+    {"sealing_required": True},
 )
 
 

@@ -26,6 +26,11 @@ SECTIONS: Final = {
         "sasl_mechanism",
         "sasl_username",
         "sasl_password_file",
+        "oauth_token_file",
+        "oauth_token_url",
+        "oauth_client_id",
+        "oauth_client_secret_file",
+        "oauth_scope",
         "tls_ca_file",
         "tls_cert_file",
         "tls_key_file",
@@ -51,6 +56,7 @@ SECTIONS: Final = {
         "accept_gap",
     ),
     "Reference data": ("codes_dir", "policies_dir", "payers_file"),
+    "Sealing and signing": ("sealing_keys_dir", "sealing_key", "sealing_required", "signing_key_file"),
     "Histories": ("history_look_back_days", "history_max_bytes", "history_max_day_lines"),
     "Batches and buffers": (
         "batch_max_records",
@@ -135,8 +141,12 @@ TOGETHER: Final = (
     "`MMS_HEARTBEAT_INTERVAL_S` must be at most a third of `MMS_SESSION_TIMEOUT_S`.",
     "`MMS_INPUT_TOPIC`, `MMS_RESULTS_TOPIC`, `MMS_DEAD_LETTER_TOPIC` and `MMS_CHANGELOG_TOPIC` must differ.",
     "Protocols with `SASL` need `MMS_SASL_USERNAME` and `MMS_SASL_PASSWORD_FILE`; the others refuse them.",
+    "`MMS_SASL_MECHANISM=OAUTHBEARER` has neither, but `MMS_OAUTH_TOKEN_FILE` or `MMS_OAUTH_TOKEN_URL`.",
+    "`MMS_OAUTH_TOKEN_URL` needs `MMS_OAUTH_CLIENT_ID` and `MMS_OAUTH_CLIENT_SECRET_FILE`.",
+    "Other mechanisms than `OAUTHBEARER` refuse the `MMS_OAUTH_` settings.",
     "Protocols without `SSL` refuse the `MMS_TLS_` files.",
     "`MMS_TLS_KEY_FILE` and `MMS_TLS_KEY_PASSWORD_FILE` need `MMS_TLS_CERT_FILE`.",
+    "`MMS_SEALING_KEY` needs `MMS_SEALING_KEYS_DIR`, and `MMS_SEALING_REQUIRED` needs `MMS_SEALING_KEY`.",
 )
 """What ``Settings`` asks of several at once, beside ``BELOW``."""
 

@@ -68,6 +68,8 @@ class Listener(NamedTuple):
     name: str
     port: int
     advertised: int
+    protocol: str = "PLAINTEXT"
+    """What it asks of clients, as ``SASL_SSL``; the broker's ``listener.name.`` settings say with what."""
 
 
 def new_cluster_id() -> str:
@@ -245,7 +247,9 @@ def _node(place: Place, listeners: Sequence[Listener]) -> dict[str, str | int]:
         "advertised.listeners": ",".join(
             f"{listener.name}://{LOOPBACK}:{listener.advertised}" for listener in listeners
         ),
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in [*named, "CONTROLLER"]),
+        "listener.security.protocol.map": ",".join(
+            [*(f"{listener.name}:{listener.protocol}" for listener in listeners), "CONTROLLER:PLAINTEXT"]
+        ),
         "inter.broker.listener.name": named[0],
         "controller.listener.names": "CONTROLLER",
     }
