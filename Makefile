@@ -20,6 +20,10 @@ FROM_COMPILED := ../..
 BENCH_ENV := build/bench/env
 QUIX := tests/bench/field/quix
 QUIX_ENV := build/bench/quix-env
+# What a wheel is built with, by hash; what an installation of the worker brings along, and the list of that.
+BUILD_LOCK := build/build-requirements.txt
+SHIPPED_ENV := build/shipped/env
+SBOM := build/sbom.cdx.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,6 +66,16 @@ types: $(READY) ## Check types
 purity: $(READY) ## Check that decisions are pure and imports go one way
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_purity.py
+
+.PHONY: licences
+licences: $(READY) $(SHIPPED_ENV)/.synced ## Check that the licence of all that comes with the worker is an allowed one
+	@$(BIN)/pip-licenses --python $(SHIPPED_ENV)/bin/python
+
+.PHONY: sbom
+sbom: $(READY) ## Write what the worker consists of, with hashes, as CycloneDX: build/sbom.cdx.json
+	@$(UV) export --frozen --quiet --no-dev --all-extras --format cyclonedx1.5 --preview-features sbom-export \
+	    --output-file $(SBOM) >/dev/null
+	@echo $(SBOM)
 
 .PHONY: fmt
 fmt: $(READY) ## Format the code and mend what can be mended
@@ -112,11 +126,20 @@ bench-replay: $(READY) ## Replay a million events with one process and with two,
 .PHONY: compiled
 compiled: $(COMPILED)/.built ## Compile the rules to C, in a tree of their own: build/compiled (needs a C compiler)
 
-$(COMPILED)/.built: $(READY) pyproject.toml $(shell find worker -not -name '*.pyc' -not -name __pycache__)
+$(COMPILED)/.built: $(READY) $(BUILD_LOCK) pyproject.toml $(shell find worker -not -name '*.pyc' -not -name __pycache__)
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
 	@cp -r worker pyproject.toml README.md LICENSE $(COMPILED)
-	@cd $(COMPILED) && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(UV) build --quiet --wheel --python $(PYTHON)
+	@cd $(COMPILED) && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(UV) build --quiet --wheel --python $(PYTHON) \
+	    --build-constraints $(CURDIR)/$(BUILD_LOCK) --require-hashes
 	@for part in build deploy grafana schemas tests; do ln -s ../../$$part $(COMPILED)/; done
+	@touch $@
+
+$(BUILD_LOCK): $(READY) pyproject.toml uv.lock
+	@$(UV) export --frozen --quiet --no-dev --group build --no-emit-project --output-file $@ >/dev/null
+
+$(SHIPPED_ENV)/.synced: $(READY) pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=$(SHIPPED_ENV) $(UV) sync --frozen --quiet --no-dev --all-extras --no-install-project \
+	    --python $(PYTHON)
 	@touch $@
 
 # What is measured beside the worker has environments of its own: `make test` needs none of it.
