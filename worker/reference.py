@@ -6,30 +6,37 @@ from pathlib import Path
 
 from worker.adjudication import Reference
 from worker.codes import catalog as codes
-from worker.codes.vocabulary import load_vocabulary
+from worker.codes.vocabulary import Vocabulary as Codes
+from worker.codes.vocabulary import load_vocabulary, vocabulary_by
 from worker.policies import catalog as policies
 from worker.policies.code_checks import Vocabulary
-from worker.policies.errors import PolicyError
 
 
 def load_reference(
-    policies_dir: Path | None = None, codes_dir: Path | None = None, payers: Path | None = None
+    policies_dir: Path | None = None,
+    codes_dir: Path | None = None,
+    payers: Path | None = None,
+    *,
+    draft: bool = False,
 ) -> Reference:
     """Load everything; None means what ships with the worker.
 
-    Raises ``PolicyError`` or ``CodeSetError`` when a file does not check, a policy that names a code which
-    does not exist among them: nothing is decided by it then.
+    What is a ``draft`` needs no manifest; what ships with the worker is none. Raises ``PolicyError`` or
+    ``CodeSetError`` when a file is not as its manifest lists it or does not check, a policy that names a code
+    which does not exist among them: nothing is decided by it then.
     """
-    code_sets = codes.load(codes_dir)
-    faults = policies.check(policies_dir, payers, policy_vocabulary(codes_dir))
-    if faults:
-        raise PolicyError(faults)
-    return Reference(policies.load(policies_dir, payers), code_sets)
+    reader = codes.reader_of(codes_dir, draft=draft)
+    code_sets = codes.load_by(reader)
+    vocabulary = _by_kind(vocabulary_by(reader))
+    return Reference(policies.load(policies_dir, payers, vocabulary, draft=draft), code_sets)
 
 
 def policy_vocabulary(codes_dir: Path | None = None) -> Vocabulary:
     """The codes that a policy may name, by kind, each with the day from which it is deactivated."""
-    known = load_vocabulary(codes_dir)
+    return _by_kind(load_vocabulary(codes_dir))
+
+
+def _by_kind(known: Codes) -> Vocabulary:
     return {
         "procedure": dict.fromkeys(known.procedures),
         "modifier": dict.fromkeys(known.modifiers),

@@ -12,9 +12,11 @@ import pytest
 
 from worker.codes.catalog import load
 from worker.codes.check import check
-from worker.codes.errors import CodeSetError
+from worker.codes.errors import CodeManifestError, CodeSetError
 from worker.codes.importing import ImportRefusedError, import_release
+from worker.codes.listing import contents_of
 from worker.codes.releases import PACKAGE_DATA
+from worker.manifest import MANIFEST, manifest_of
 
 PTP_1, PTP_2 = "ccipra-v322r0-f1.txt", "ccipra-v322r0-f2.TXT"
 MUE = "MCR_MUE_PractitionerServices_Eff_07-01-2026.csv"
@@ -59,7 +61,7 @@ def test_published_pairs_apply_between_their_dates(
         "ncci-ptp", [publisher_files / PTP_1], directory, effective=date(2000, 1, 1), release="v32.2"
     )
     (directory / "ncci-ptp" / "2024-07-01_2024Q3.txt").unlink()
-    assert load(directory).on(day).pairs.indicator(column_1, column_2, day) == indicator
+    assert load(directory, draft=True).on(day).pairs.indicator(column_1, column_2, day) == indicator
 
 
 def test_units_limits_take_their_date_from_the_name(code_directory: Path, publisher_files: Path) -> None:
@@ -309,10 +311,7 @@ def test_an_empty_directory_is_filled_where_it_lies(
         (lambda codes: shutil.rmtree(codes / "ncci-ptp"), "ncci-ptp: this code set is missing"),
         (lambda codes: shutil.rmtree(codes / "mpfs"), "mpfs: this code set is missing"),
         (lambda codes: (codes / "icd10cm" / "stray.txt").touch(), "stray.txt: not a release"),
-        (
-            lambda codes: (codes / "ncci-ptp" / "2024-07-01_2024Q3.txt").write_text("17311"),
-            "2024-07-01_2024Q3.txt:1: ",
-        ),
+        (lambda codes: cut_off(codes / "ncci-ptp" / "2024-07-01_2024Q3.txt"), "2024-07-01_2024Q3.txt:1: "),
     ],
 )
 def test_nothing_is_imported_into_a_directory_that_does_not_check(
@@ -323,6 +322,25 @@ def test_nothing_is_imported_into_a_directory_that_does_not_check(
     with pytest.raises(CodeSetError, match=re.escape(reason)) as refused:
         import_release("ncci-mue", [publisher_files / MUE], code_directory)
     assert "nothing is imported into a code directory that does not check" in str(refused.value)
+    assert contents(code_directory) == before
+
+
+def cut_off(file: Path) -> None:
+    """A malformed file that the manifest lists all the same."""
+    file.write_text("17311")
+    directory = file.parent.parent
+    (directory / MANIFEST).write_bytes(manifest_of(contents_of(directory)))
+
+
+def test_nothing_is_imported_into_a_directory_that_is_not_as_listed(
+    code_directory: Path, publisher_files: Path
+) -> None:
+    """Else the manifest that an import writes would vouch for what somebody else has changed."""
+    with (code_directory / "mpfs" / "2024-07-01_RVU24C.csv").open("a") as changed:
+        changed.write("\n")
+    before = contents(code_directory)
+    with pytest.raises(CodeManifestError, match=r"RVU24C\.csv: it is not what SHA256SUMS says"):
+        import_release("ncci-mue", [publisher_files / MUE], code_directory)
     assert contents(code_directory) == before
 
 

@@ -57,7 +57,7 @@ def test_loading_refuses_with_the_same_faults(
 ) -> None:
     policy_directory.change(fault["file"], fault["replace"], fault["by"])
     with pytest.raises(PolicyError) as refused:
-        load(policy_directory.path)
+        load(policy_directory.path, draft=True)
     assert list(refused.value.faults) == check(policy_directory.path)
 
 
@@ -106,8 +106,8 @@ def test_two_versions_have_two_names(policy_directory: PolicyDirectory) -> None:
 def test_a_second_version_takes_over_on_its_first_day(policy_directory: PolicyDirectory) -> None:
     policy_directory.change(NCCI, "effective = 2019-01-01", UNTIL.format("2023-12-31"))
     policy_directory.append(NCCI, SECOND)
-    first, second = load(policy_directory.path).documents["ncci"].versions
-    document = load(policy_directory.path).documents["ncci"]
+    first, second = load(policy_directory.path, draft=True).documents["ncci"].versions
+    document = load(policy_directory.path, draft=True).documents["ncci"]
     assert first.until is not None
     assert document.on(first.until) == first
     assert document.on(second.effective) == second
@@ -132,7 +132,7 @@ def test_every_fault_of_every_file_is_told_at_once(policy_directory: PolicyDirec
     policy_directory.change(CODING, 'carc = "107"', "carc = 107")
     policy_directory.change(PAYERS, "CANDIDACY = ", "CANDIDATE = 1 # ")
     with pytest.raises(PolicyError) as refused:
-        load(policy_directory.path)
+        load(policy_directory.path, draft=True)
     head, *lines = str(refused.value).splitlines()
     assert head == "the policies have 4 faults"
     assert [line.removeprefix(f"{policy_directory.path}/") for line in lines] == [
@@ -148,7 +148,7 @@ def test_a_policy_with_faults_of_its_own_is_not_told_as_the_payers_fault(
 ) -> None:
     policy_directory.change(CANDIDACY, 'citation = "Candidacy, item 3"', "citation = 3")
     with pytest.raises(PolicyError) as refused:
-        load(policy_directory.path)
+        load(policy_directory.path, draft=True)
     assert [fault.file.name for fault in refused.value.faults] == [CANDIDACY]
 
 
@@ -158,7 +158,7 @@ def test_the_policies_that_the_engine_asks_for_have_to_be_there(
 ) -> None:
     (policy_directory.path / owner).unlink()
     with pytest.raises(PolicyError, match=f"{owner} is missing, and the engine needs it"):
-        load(policy_directory.path)
+        load(policy_directory.path, draft=True)
 
 
 def test_a_section_of_another_policy_is_told(policy_directory: PolicyDirectory) -> None:
@@ -188,7 +188,7 @@ def test_a_directory_that_is_not_there_is_told_once(tmp_path: Path) -> None:
 def test_another_payers_file_stands_in_for_the_directory_s_own(tmp_path: Path) -> None:
     payers = tmp_path / "our-payers.toml"
     payers.write_text('default = "provider-candidacy"\n[necessity]\n"ACME 1" = "mms-medical-policy"\n')
-    policies = load(payers=payers)
+    policies = load(payers=payers, draft=True)
     assert policies.necessity_id("CANDIDACY") == policies.necessity_id("anyone") == "provider-candidacy"
     assert policies.necessity_id("ACME 1") == "mms-medical-policy"
 
@@ -196,13 +196,13 @@ def test_another_payers_file_stands_in_for_the_directory_s_own(tmp_path: Path) -
 def test_the_digest_changes_with_any_file_that_is_read(
     policy_directory: PolicyDirectory, tmp_path: Path
 ) -> None:
-    shipped = load(policy_directory.path).digest
+    shipped = load(policy_directory.path, draft=True).digest
     assert shipped == load().digest
     payers = tmp_path / "payers.toml"
     payers.write_text('default = "mms-medical-policy"\n')
-    assert load(policy_directory.path, payers).digest != shipped
+    assert load(policy_directory.path, payers, draft=True).digest != shipped
     policy_directory.append(NCCI, "\n# A remark.\n")
-    assert load(policy_directory.path).digest != shipped
+    assert load(policy_directory.path, draft=True).digest != shipped
 
 
 def seen_in(directory: PolicyDirectory, file: str) -> list[str]:

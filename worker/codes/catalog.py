@@ -1,8 +1,8 @@
 """The only reader of the code-set files.
 
 ``load`` gives the sets that decide, as the pure core asks for them; ``worker.codes.vocabulary`` reads by the
-same ``Reader`` what only a policy's author needs. A file that does not check raises ``CodeSetError``, so a
-worker never starts on half a table.
+same ``Reader`` what only a policy's author needs. A file that does not check, or is not as the manifest lists
+it, raises ``CodeSetError``, so a worker never starts on half a table.
 """
 
 from __future__ import annotations
@@ -15,21 +15,52 @@ from typing import Any, TypeVar
 from worker.adjudication.codesets import AddOn, CodeSets, Dated, PairTable
 from worker.codes import sets
 from worker.codes.errors import CodePathError, CodeSetError
+from worker.codes.listing import contents_of, listed_contents
 from worker.codes.releases import PACKAGE_DATA, Release, releases_of
 from worker.codes.tables.add_ons import tables_by_day
 from worker.codes.tables.diagnoses import implied_facts, possible_sites
+from worker.manifest import MANIFEST, manifest_of
 
 Table = TypeVar("Table")
 
 
-def load(directory: Path | None = None) -> CodeSets:
+def load(directory: Path | None = None, *, draft: bool = False) -> CodeSets:
     """Every code set that decides, with all its releases.
 
     ``directory`` holds one folder a code set; by default it is the package's own data. Raises
     ``CodeSetError`` with file, line and reason when anything in it does not check, ``CodePathError`` (which
-    is one) when it is not there or cannot be read.
+    is one) when it is not there, cannot be read, or is not as its manifest lists it.
     """
-    reader = Reader(directory or PACKAGE_DATA)
+    return load_by(reader_of(directory, draft=draft))
+
+
+def reader_of(directory: Path | None = None, *, draft: bool = False) -> Reader:
+    """Reads a code directory, by default the package's own, as its manifest lists it.
+
+    A directory that is a ``draft`` needs no manifest; the package's own is none. Raises ``CodeManifestError``
+    for any file of it that is not as listed.
+    """
+    if draft and directory is not None:
+        return Reader(directory)
+    target = directory or PACKAGE_DATA
+    return Reader(target, listed_contents(target))
+
+
+def manifests(directory: Path | None = None) -> dict[Path, bytes]:
+    """The manifest of a code directory, by default of the package's own, whose files can all be parsed.
+
+    Raises ``CodeSetError``.
+    """
+    target = directory or PACKAGE_DATA
+    contents = contents_of(target)
+    reader = Reader(target, contents)
+    for code_set in sets.ALL:
+        reader.releases(code_set)
+    return {target / MANIFEST: manifest_of(contents)}
+
+
+def load_by(reader: Reader) -> CodeSets:
+    """The same as ``load``, by a reader that has read nothing yet."""
     return CodeSets(
         icd10cm=_dated("icd10cm", reader.releases(sets.ICD10CM)),
         policy_diagnoses=_policy_diagnoses(reader),
@@ -43,10 +74,15 @@ def load(directory: Path | None = None) -> CodeSets:
 
 
 class Reader:
-    """Reads releases below one directory, each once, and keeps the digest of all that it has read."""
+    """Reads releases below one directory, each once, and keeps the digest of all that it has read.
 
-    def __init__(self, directory: Path) -> None:
+    ``contents``, by the names of the files in the directory, are read instead of the files when they are
+    given.
+    """
+
+    def __init__(self, directory: Path, contents: Mapping[str, bytes] | None = None) -> None:
         self.directory = directory
+        self._contents = contents
         self._tables: dict[str, list[tuple[Release, Any]]] = {}
         self._read = hashlib.sha256()
 
@@ -64,17 +100,25 @@ class Reader:
         return tables
 
     def _text(self, release: Release) -> str:
-        try:
-            content = release.path.read_bytes()
-        except OSError as error:
-            raise CodePathError(release.path, None, f"cannot be read: {error.strerror}") from error
-        self._read.update(f"{release.code_set}/{release.path.name}\0{len(content)}\0".encode())
+        name = f"{release.code_set}/{release.path.name}"
+        content = self._content(name, release.path)
+        self._read.update(f"{name}\0{len(content)}\0".encode())
         self._read.update(content)
         try:
             return content.decode("ascii")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise CodeSetError(release.path, line, "a byte that is not ASCII") from None
+
+    def _content(self, name: str, path: Path) -> bytes:
+        if self._contents is not None:
+            if name not in self._contents:
+                raise CodePathError(path, None, "it came while the others were read: try again")
+            return self._contents[name]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CodePathError(path, None, f"cannot be read: {error.strerror}") from error
 
 
 def _dated(name: str, read: list[tuple[Release, Table]]) -> Dated[Table]:

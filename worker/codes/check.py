@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from worker.codes import sets
-from worker.codes.catalog import Reader, load
-from worker.codes.errors import CodePathError, CodeSetError
+from worker.codes.catalog import Reader, load_by
+from worker.codes.errors import CodeManifestError, CodePathError, CodeSetError
+from worker.codes.listing import contents_of, listed_contents
 from worker.codes.releases import PACKAGE_DATA, Release
 from worker.codes.tables.add_ons import CONTRACTOR_DEFINED, AddOnEdit
 
@@ -32,13 +33,14 @@ class Remark(NamedTuple):
 def check(directory: Path | None = None) -> list[Remark]:
     """Every fault and note of a code directory, by default of the package's own.
 
-    The first file that does not check is the only remark, since the others cannot be held against it. Raises
-    ``CodePathError`` when the directory or a file of it cannot be read.
+    The first file that does not check is the only remark, since the others cannot be held against it; one
+    that is not as the manifest lists it is a note. Raises ``CodePathError`` when the directory or a file of
+    it cannot be read.
     """
     target = directory or PACKAGE_DATA
-    reader = Reader(target)
     try:
-        load(target)
+        reader = Reader(target, contents_of(target))
+        load_by(reader)
         for code_set in sets.ALL:
             reader.releases(code_set)
     except CodePathError:
@@ -53,7 +55,16 @@ def check(directory: Path | None = None) -> list[Remark]:
         *_pairs(reader),
         *_add_ons(reader),
         *_bypass_modifiers(reader),
+        *_unlisted(target),
     ]
+
+
+def _unlisted(directory: Path) -> Iterator[Remark]:
+    """A draft may be so, but no worker starts on it."""
+    try:
+        listed_contents(directory)
+    except CodeManifestError as error:
+        yield Remark(False, error.file, None, f"no worker starts on it: {error.reason}")
 
 
 def _shrunken(reader: Reader) -> Iterator[Remark]:

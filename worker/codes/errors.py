@@ -21,3 +21,7 @@ class CodeSetError(Exception):
 
 class CodePathError(CodeSetError):
     """A file or directory is not there, or cannot be read or written: not what is in it is at fault."""
+
+
+class CodeManifestError(CodePathError):
+    """A file is not as the directory's manifest lists it; what is in it has not been looked at."""

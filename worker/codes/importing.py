@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from worker.codes import sets
-from worker.codes.catalog import load
+from worker.codes.catalog import Reader, load_by
 from worker.codes.errors import CodePathError, CodeSetError
+from worker.codes.listing import listed_contents
 from worker.codes.publishers.draft import Draft
 from worker.codes.publishers.icd10cm_order import read_icd10cm_order
 from worker.codes.publishers.ncci_aoc import read_ncci_aoc
@@ -20,6 +18,8 @@ from worker.codes.publishers.ncci_mue import read_ncci_mue
 from worker.codes.publishers.ncci_ptp import read_ncci_ptp
 from worker.codes.releases import PACKAGE_DATA, path_of, releases_of
 from worker.codes.sets import CodeSet
+from worker.manifest import MANIFEST, manifest_of
+from worker.placing import place
 
 PUBLISHERS: Mapping[str, Callable[[list[Path]], Draft]] = {
     "ncci-ptp": read_ncci_ptp,
@@ -57,10 +57,11 @@ def import_release(
     """Writes the release that ``files`` hold into ``directory``, by default the package's own data.
 
     A directory that does not exist, or is empty, becomes a copy of the package's data with the release in it,
-    so that it is complete. ``effective`` and ``release`` override what the files' names say. Nothing is
-    changed when this raises: ``CodeSetError`` for a file or an existing directory that does not check,
-    ``CodePathError`` for a path that cannot be read or written, and ``ImportRefusedError`` when the release
-    is there already and ``replace`` is not given, or when neither name nor argument tells which it is.
+    so that it is complete. The directory's manifest lists the release afterwards. ``effective`` and
+    ``release`` override what the files' names say. Nothing is changed when this raises: ``CodeSetError`` for
+    a file or an existing directory that does not check, ``CodePathError`` for a path that cannot be read or
+    written, or that is not as the manifest lists it, and ``ImportRefusedError`` when the release is there
+    already and ``replace`` is not given, or when neither name nor argument tells which it is.
     """
     target = directory or PACKAGE_DATA
     draft = PUBLISHERS[kind](files)
@@ -69,14 +70,15 @@ def import_release(
     path = path_of(draft.code_set, starts, name, target)
     try:
         new = not target.exists() or not any(target.iterdir())
-        if not new:
-            _refuse_unchecked(target)
         there = PACKAGE_DATA if new else target
+        contents = _checked(there)
         replaced = _refuse_clash(draft.code_set, (starts, name), there, replace=replace)
+        release_name, content = path.relative_to(target).as_posix(), draft.text.encode("ascii")
+        manifest = manifest_of({**contents, release_name: content})
         if new:
-            _write_directory(target, path.relative_to(target), draft.text)
+            _write_directory(target, {**contents, release_name: content, MANIFEST: manifest})
         else:
-            _write(path, draft.text)
+            place({path: content, target / MANIFEST: manifest})
     except OSError as error:
         raise CodePathError(target, None, f"cannot be written: {error.strerror or error}") from error
     return Imported(draft.code_set.name, name, starts, rows, path, replaced)
@@ -94,17 +96,21 @@ def _identity(draft: Draft, effective: date | None, release: str | None) -> tupl
     return starts, name
 
 
-def _refuse_unchecked(directory: Path) -> None:
-    """A release in a directory that no worker starts on would look like a success."""
+def _checked(directory: Path) -> dict[str, bytes]:
+    """The files of a directory, which must be as listed and check.
+
+    A release in a directory that no worker starts on would look like a success, and a manifest that is made
+    of files as they are would vouch for what somebody changed.
+    """
     try:
-        load(directory)
-        for code_set in sets.ALL:
-            releases_of(code_set, directory)
+        contents = listed_contents(directory)
+        load_by(Reader(directory, contents))
     except CodePathError:
         raise
     except CodeSetError as error:
         reason = f"{error.reason}; nothing is imported into a code directory that does not check"
         raise CodeSetError(error.file, error.line, reason) from None
+    return contents
 
 
 def _refuse_clash(code_set: CodeSet[Any], new: tuple[date, str], directory: Path, *, replace: bool) -> bool:
@@ -123,8 +129,8 @@ def _refuse_clash(code_set: CodeSet[Any], new: tuple[date, str], directory: Path
     return False
 
 
-def _write_directory(directory: Path, release: Path, text: str) -> None:
-    """A copy of the package's data with the release in it: the whole directory or none.
+def _write_directory(directory: Path, contents: Mapping[str, bytes]) -> None:
+    """The whole directory with these files, or none.
 
     It is made in the nearest directory that exists and renamed into place. An empty one is filled, not
     replaced, since it may be where a volume is mounted or where somebody stands.
@@ -132,27 +138,8 @@ def _write_directory(directory: Path, release: Path, text: str) -> None:
     base = next(one for one in (directory, *directory.absolute().parents) if one.exists())
     with tempfile.TemporaryDirectory(prefix=".", dir=base) as staging:
         staged = Path(staging) / directory.absolute().relative_to(base.absolute())
-        for file in PACKAGE_DATA.glob("*/*"):
-            copy = staged / file.relative_to(PACKAGE_DATA)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-        _write(staged / release, text)
+        for name in contents:
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+        place({staged / name: content for name, content in contents.items()})
         for made in sorted(Path(staging).iterdir()):
             made.rename(base / made.name)
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file or none: written beside its place and renamed into it."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="ascii", newline="\n", dir=path.parent, prefix=".", delete=False
-    ) as file:
-        unfinished = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            unfinished.chmod(0o644)
-            unfinished.replace(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise

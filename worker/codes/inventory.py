@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from worker.codes import sets
-from worker.codes.catalog import Reader
-from worker.codes.releases import PACKAGE_DATA
+from worker.codes.catalog import reader_of
 
 
 class Entry(NamedTuple):
@@ -24,7 +23,7 @@ class Entry(NamedTuple):
 
 def inventory(directory: Path | None = None) -> list[Entry]:
     """Every release of every set, those that decide first; raises ``CodeSetError``."""
-    reader = Reader(directory or PACKAGE_DATA)
+    reader = reader_of(directory, draft=True)
     return [
         Entry(code_set.name, code_set.holds, release.name, release.effective, len(table), release.path)
         for code_set in sets.ALL

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from worker.codes import sets
-from worker.codes.catalog import Reader
-from worker.codes.releases import PACKAGE_DATA, Release
+from worker.codes.catalog import Reader, reader_of
+from worker.codes.releases import Release
 
 Table = TypeVar("Table")
 
@@ -27,7 +27,7 @@ def look_up(code: str, day: date, directory: Path | None = None) -> list[Stateme
 
     Raises ``CodeSetError`` when a file does not check.
     """
-    reader = Reader(directory or PACKAGE_DATA)
+    reader = reader_of(directory, draft=True)
     return [
         *_of_diagnosis(reader, code, day),
         *_of_procedure(reader, code, day),

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from worker.codes import sets
-from worker.codes.catalog import Reader
-from worker.codes.releases import PACKAGE_DATA
+from worker.codes.catalog import Reader, reader_of
 from worker.codes.tables.add_ons import CONTRACTOR_DEFINED
 from worker.codes.tables.vocabularies import Validity
 
@@ -32,8 +31,15 @@ class Vocabulary(NamedTuple):
 
 
 def load_vocabulary(directory: Path | None = None) -> Vocabulary:
-    """The vocabulary of a code directory, by default of the package's own; raises ``CodeSetError``."""
-    reader = Reader(directory or PACKAGE_DATA)
+    """The vocabulary of a code directory, a draft or not, by default of the package's own.
+
+    Raises ``CodeSetError``.
+    """
+    return vocabulary_by(reader_of(directory, draft=True))
+
+
+def vocabulary_by(reader: Reader) -> Vocabulary:
+    """The same, by a reader."""
     reasons = {key: validity for _, table in reader.releases(sets.REASONS) for key, validity in table.items()}
     return Vocabulary(
         procedures=_procedures(reader),

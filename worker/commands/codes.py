@@ -34,6 +34,7 @@ Directory = Annotated[
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON.", negative="")]
 
 app = App(name="codes", help="List, check, look up and renew the dated code sets.")
+app.command("worker.commands.manifests:list_code_sets", name="manifest")
 
 
 @app.command(name="list")
@@ -42,7 +43,7 @@ def list_sets(*, directory: Directory = None, json: Json = False) -> None:
     try:
         entries = inventory(directory)
     except CodeSetError as error:
-        _refuse(error)
+        refuse(error)
     if json:
         _print_json([{**entry._asdict(), "file": str(entry.file)} for entry in entries])
         return
@@ -59,12 +60,13 @@ def list_sets(*, directory: Directory = None, json: Json = False) -> None:
 def check_sets(*, directory: Directory = None, json: Json = False) -> None:
     """Check every file and what the files say of each other. Exit code 1 when there is a fault.
 
-    Known gaps of the policy's diagnosis list are told and are no faults.
+    Known gaps of the policy's diagnosis list are told and are no faults, and so are files that no manifest
+    lists yet.
     """
     try:
         remarks = check(directory)
     except CodePathError as error:
-        _refuse(error)
+        refuse(error)
     faults = sum(remark.fault for remark in remarks)
     if json:
         _print_json([{**remark._asdict(), "file": str(remark.file)} for remark in remarks])
@@ -90,7 +92,7 @@ def look_up_code(
     try:
         statements = look_up(code.upper(), day, directory)
     except CodeSetError as error:
-        _refuse(error)
+        refuse(error)
     if json:
         _print_json([statement._asdict() for statement in statements])
     elif statements:
@@ -124,7 +126,7 @@ def import_files(
         bool, Parameter(help="Write a release anew that is there already.", negative="")
     ] = False,
 ) -> None:
-    """Import a publisher's release: all of it, or nothing.
+    """Import a publisher's release: all of it, or nothing. The manifest lists it afterwards.
 
     Exit code 1 when a file is malformed or the code directory does not check, 2 when a path cannot be read or
     written, or more must be said.
@@ -132,7 +134,7 @@ def import_files(
     try:
         done = import_release(kind, files, into, effective=effective, release=release, replace=replace)
     except CodeSetError as error:
-        _refuse(error)
+        refuse(error)
     except ImportRefusedError as error:
         _exit(str(error), USAGE)
     print(
@@ -156,7 +158,7 @@ def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     Output().print(table)
 
 
-def _refuse(error: CodeSetError) -> NoReturn:
+def refuse(error: CodeSetError) -> NoReturn:
     """End on a path that cannot be used as on invalid usage, and on what is in a file as on a fault."""
     _exit(str(error), USAGE if isinstance(error, CodePathError) else FAULTS)
 

@@ -1,7 +1,7 @@
 """What commands that decide have in common: the file of events, and the options that decisions depend on.
 
-Reference data that does not check ends a command with exit 2. A variable of the environment that is empty is
-as good as none, as it is to the worker.
+Reference data that does not check, or is not as its manifest lists it, ends a command with exit 2. A variable
+of the environment that is empty is as good as none, as it is to the worker.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from worker.commands.console import Output
 from worker.policies import catalog
 from worker.policies.catalog import PolicyError
 from worker.policies.differences import differences
+from worker.policies.errors import PolicyManifestError
 from worker.policies.words import (
     adjustment_in_words,
     change_in_words,
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from worker.adjudication.policy import Document, Policies, Version
     from worker.policies.code_checks import Vocabulary
 
-app = App(name="policy", help="Dated policies: list, show, check, compare, and what new ones would change.")
+app = App(
+    name="policy", help="Dated policies: what they say, whether they check, and what new ones would change."
+)
 app.command("worker.commands.impact:impact", name="impact")
+app.command("worker.commands.manifests:list_policies", name="manifest")
 
 Directory = Annotated[
     Path | None,
@@ -135,18 +139,21 @@ def check(
     """Check policy files: their form, their versions, their rules and every code they name.
 
     Prints one line a fault, with its file and key. Exit code 1 when there is one, 2 when a path cannot be
-    read.
+    read. Files that no manifest lists yet are drafts, and no fault.
     """
-    _require_readable(directory, payers)
+    require_readable(directory, payers)
     faults = catalog.check(directory, payers, vocabulary(codes))
     if json:
         _print_json([{**fault._asdict(), "file": str(fault.file)} for fault in faults])
     elif faults:
         print(*faults, sep="\n")
     else:
-        print(f"{len(catalog.load(directory, payers).documents)} policies check")
+        print(f"{len(_policies(directory, payers).documents)} policies check")
     if faults:
         sys.exit(FAULTS)
+    unlisted = catalog.unlisted(directory, payers)
+    if unlisted is not None:
+        print(f"mms-worker: no worker starts on them: {unlisted}", file=sys.stderr)
 
 
 @app.command(name="diff")
@@ -191,14 +198,14 @@ def diff(
 
 
 def _policies(directory: Path | None, payers: Path | None = None) -> Policies:
-    _require_readable(directory, payers)
+    require_readable(directory, payers)
     try:
-        return catalog.load(directory, payers)
+        return catalog.load(directory, payers, draft=True)
     except PolicyError as error:
-        _exit(str(error), FAULTS)
+        _exit(str(error), USAGE if isinstance(error, PolicyManifestError) else FAULTS)
 
 
-def _require_readable(directory: Path | None, payers: Path | None) -> None:
+def require_readable(directory: Path | None, payers: Path | None) -> None:
     """End as on invalid usage when a path that was given, or a policy file in it, cannot be read."""
     try:
         files = [path for path in directory.iterdir() if path.suffix == ".toml"] if directory else []

@@ -31,3 +31,7 @@ class PolicyError(Exception):
         lines = [str(fault) for fault in self.faults]
         head = [] if len(lines) == 1 else [f"the policies have {len(lines)} faults"]
         super().__init__("\n".join(head + lines))
+
+
+class PolicyManifestError(PolicyError):
+    """A file is not as its manifest lists it; what is in it has not been looked at."""

@@ -15,7 +15,7 @@ from worker.codes.publishers.draft import Draft, compact_date, lines_of
 from worker.codes.sets import ICD10CM
 from worker.codes.tables.icd10cm import render_icd10cm
 
-_NAME = re.compile(r"icd10cm[_-]order[_-](\d{4})(?!\d)", re.IGNORECASE)
+_NAME = re.compile(r"icd10cm[_-]order[_-]([12]\d{3})(?!\d)", re.IGNORECASE)
 _LINE = re.compile(r"\d{5} ([A-Z][0-9A-Z]{2}[0-9A-Z]{0,4}) {0,4} ([01])(?: .*)?")
 _FLAG_AT = 14
 

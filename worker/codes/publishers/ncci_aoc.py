@@ -29,7 +29,7 @@ from worker.codes.sets import ADD_ONS
 from worker.codes.tables.add_ons import CONTRACTOR_DEFINED, TYPES, AddOnEdit, render_add_ons
 from worker.codes.tables.rows import PROCEDURE
 
-_NAME = re.compile(r"AOC_V(\d{4})Q([1-4])", re.IGNORECASE)
+_NAME = re.compile(r"AOC_V([12]\d{3})Q([1-4])", re.IGNORECASE)
 _WIDTH = 39
 _OPEN_YEAR = 9999  # some publishers write "never" as the last day that a date can hold
 

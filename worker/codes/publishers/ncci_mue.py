@@ -85,7 +85,7 @@ def _row(path: Path, number: int, cells: list[str]) -> tuple[str, int, int]:
     code, units, indicator, _ = (cell.strip() for cell in cells)
     if PROCEDURE.fullmatch(code) is None:
         raise CodeSetError(path, number, f"{code!r} is no procedure code")
-    if not (units.isascii() and units.isdigit()):
+    if not (units.isascii() and units.isdigit() and len(units) < 20):
         raise CodeSetError(path, number, f"the units {units!r} are not a whole number")
     words = _INDICATOR.fullmatch(indicator)
     if words is None:

@@ -28,7 +28,7 @@ from worker.codes.sets import PAIRS
 from worker.codes.tables.pairs import render_pairs
 from worker.codes.tables.rows import PROCEDURE
 
-_NAME = re.compile(r"ccipra-v(\d\d)([0-3])r(\d+)-f(\d+)", re.IGNORECASE)
+_NAME = re.compile(r"ccipra-v(\d\d)([0-3])r(\d+)-f(\d{1,3})(?!\d)", re.IGNORECASE)
 _FIRST_YEAR = 1994  # version 1 would have been of 1995
 _HEADING = re.compile(r"column\s*1", re.IGNORECASE)
 _FIELDS = 7

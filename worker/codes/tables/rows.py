@@ -51,7 +51,7 @@ class Row:
     def number(self, column: str) -> int:
         """The cell as a whole number, not negative."""
         cell = self._cells[column]
-        if not (cell.isascii() and cell.isdigit()):
+        if not (cell.isascii() and cell.isdigit() and len(cell) < 20):
             raise self.fault(f"{column} {cell!r} is not a whole number")
         return int(cell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ from worker.adjudication import ENGINE
 from worker.adjudication.reference import digest_of
 from worker.codes import catalog as codes
 from worker.codes.errors import CodeSetError
+from worker.manifest import MANIFEST
 from worker.policies import catalog as policies
 from worker.policies.errors import PolicyError
 from worker.reference import load_reference
@@ -50,7 +52,8 @@ class Basis(Struct, frozen=True):
         Raises EvidenceError if the files are not any more what they were when the replay was planned.
         """
         try:
-            reference = load_reference(*(None if one is None else Path(one) for one in self._paths))
+            files = (None if one is None else Path(one) for one in self._paths)
+            reference = load_reference(*files, draft=True)  # these digests tell more than a manifest
         except (PolicyError, CodeSetError) as error:
             raise EvidenceError(str(error)) from error
         found = (reference.policies.digest, reference.code_sets.digest)
@@ -81,13 +84,15 @@ class Named(NamedTuple):
     digest: str
 
 
-def basis_at(policies_dir: Path | None, codes_dir: Path | None, payers: Path | None) -> Basis:
+def basis_at(
+    policies_dir: Path | None, codes_dir: Path | None, payers: Path | None, *, draft: bool = False
+) -> Basis:
     """The basis that is made up by these files, with the rules of this engine.
 
-    Raises EvidenceError where they do not check.
+    A ``draft`` needs no manifest. Raises EvidenceError where they do not check.
     """
     try:
-        reference = load_reference(policies_dir, codes_dir, payers)
+        reference = load_reference(policies_dir, codes_dir, payers, draft=draft)
     except (PolicyError, CodeSetError) as error:
         raise EvidenceError(str(error)) from error
     digests = (reference.policies.digest, reference.code_sets.digest)
@@ -97,18 +102,20 @@ def basis_at(policies_dir: Path | None, codes_dir: Path | None, payers: Path | N
 def with_others(
     basis: Basis, policies_dir: Path | None, codes_dir: Path | None, payers: Path | None
 ) -> Basis:
-    """A basis in which what is given stands in for its part of another."""
+    """A basis in which what is given, a draft or not, stands in for its part of another."""
     given = (policies_dir, codes_dir, payers)
     kept = (basis.policies_dir, basis.codes_dir, None if policies_dir else basis.payers)
     files = [one or (None if other is None else Path(other)) for one, other in zip(given, kept, strict=True)]
-    return basis_at(*files)
+    return basis_at(*files, draft=True)
 
 
 def find_bases(needed: Mapping[Named, int], directories: Sequence[Path]) -> dict[str, Basis]:
     """Each basis that is needed, by how many results, by its digest: of the package, or of directories.
 
     In a directory, and down to ``DEPTH`` below it, a folder with a ``payers.toml`` is one of policies, and
-    one with a folder ``icd10cm`` is one of code sets. Raises EvidenceError for what is not there.
+    one with a folder ``icd10cm`` is one of code sets. A folder may lack a manifest, for what decides is
+    whether its digest is the one that results name; where it has one, that must hold. Raises EvidenceError
+    for what is not there.
     """
     refuse_absent(directories)
     missing = dict.fromkeys(needed)
@@ -172,7 +179,7 @@ def _name(path: Path | None) -> str | None:
 def _policies(directories: Iterable[Path | None], faults: list[str]) -> Iterator[_Found]:
     for directory in directories:
         try:
-            yield _Found(directory, policies.load(directory).digest)
+            yield _Found(directory, policies.load(directory, draft=_lacks_manifest(directory)).digest)
         except PolicyError as error:
             faults.append(str(error))
 
@@ -180,9 +187,13 @@ def _policies(directories: Iterable[Path | None], faults: list[str]) -> Iterator
 def _code_sets(directories: Iterable[Path | None], faults: list[str]) -> Iterator[_Found]:
     for directory in directories:
         try:
-            yield _Found(directory, codes.load(directory).digest)
+            yield _Found(directory, codes.load(directory, draft=_lacks_manifest(directory)).digest)
         except CodeSetError as error:
             faults.append(str(error))
+
+
+def _lacks_manifest(directory: Path | None) -> bool:
+    return directory is not None and not os.path.lexists(directory / MANIFEST)
 
 
 def _folders(directory: Path, depth: int) -> Iterator[Path]:
