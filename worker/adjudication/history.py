@@ -23,6 +23,7 @@ from worker.adjudication.claim import (
 )
 from worker.adjudication.decode import Rejected
 from worker.adjudication.held import IDENTITY_BYTES, NO_EVENTS, SEEN_BYTES, Held, History, Standing
+from worker.adjudication.redacted import redacted
 
 Change: TypeAlias = Literal["claim", "replacement", "void", "documentation", "expiry"]
 """What an event does to its member's history."""
@@ -43,6 +44,7 @@ class Limits(NamedTuple):
     and with the square of those that meet on one day."""
 
 
+@redacted
 class Folded(NamedTuple):
     """A history after an event, and what the event asks for."""
 
@@ -58,6 +60,7 @@ class Folded(NamedTuple):
     evicted: int
 
 
+@redacted
 class _Effect(NamedTuple):
     """What an event did to the claims."""
 
@@ -218,8 +221,8 @@ def _replace(claims: dict[str, Held], new: Held, original: Held) -> _Effect:
     losers = list(_with_replacements(claims.values(), beaten))
     for loser in losers:
         claims[loser.claim_id] = replace(loser, is_lost=True)
-    superseded = [original, *(claims[loser.claim_id] for loser in losers)]
-    closed, days = _close(claims, superseded, Standing.SUPERSEDED)
+    superseded = {one.claim_id: claims[one.claim_id] for one in (original, *losers)}
+    closed, days = _close(claims, superseded.values(), Standing.SUPERSEDED)
     if new.is_lost:
         claims[new.claim_id] = _closed(new, Standing.SUPERSEDED)
         return _Effect((new.claim_id, *closed), days)
@@ -228,14 +231,18 @@ def _replace(claims: dict[str, Held], new: Held, original: Held) -> _Effect:
 
 
 def _with_replacements(claims: Iterable[Held], found: list[Held]) -> Iterator[Held]:
-    """Some claims, and all that replace one of them through chains."""
+    """Some claims, and all that replace one of them through chains.
+
+    A chain may lead back to where it began: an id that the look-back has dropped can come again, as the
+    replacement of what once replaced it.
+    """
     replacements: dict[str | None, list[Held]] = {}
     for held in claims:
         if held.frequency == "7":
             replacements.setdefault(held.original_claim_id, []).append(held)
     while found:
         yield from found
-        found = [one for held in found for one in replacements.get(held.claim_id, ())]
+        found = [one for held in found for one in replacements.pop(held.claim_id, ())]
 
 
 def _close(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from worker.adjudication.redacted import redacted
 from worker.adjudication.stored import VERSION, version_of
 
 PENDED = b"pend"
 """What a stored history has in it if a claim's latest result is a pend: the outcome is kept as a word."""
 
 
+@redacted
 class _Published(Struct, array_like=True, gc=False):
     """The beginning of ``held.Published``."""
 
@@ -19,6 +21,7 @@ class _Published(Struct, array_like=True, gc=False):
     outcome: str
 
 
+@redacted
 class _Held(Struct, array_like=True, gc=False):
     """The beginning of ``held.Held``; what is not asked for is passed over unread."""
 
@@ -35,6 +38,7 @@ class _Held(Struct, array_like=True, gc=False):
     published: _Published
 
 
+@redacted
 class _History(Struct, array_like=True, gc=False):
     """``held.History``."""
 
@@ -47,10 +51,13 @@ _decode = msgspec.msgpack.Decoder(_History).decode
 def oldest_pend(state: bytes) -> int | None:
     """Date of receipt, as a proleptic ordinal, of the oldest claim that is pended; None if none is.
 
-    ``state`` is a stored history. Most have no pend, and are not decoded for it; nothing is told of one of
-    another version, which ``stored.read`` refuses.
+    ``state`` is a stored history. Most have no pend, and are not decoded for it; nothing is told of one that
+    is damaged or of another version, which ``stored.read`` refuses.
     """
     if PENDED not in state or version_of(state) != VERSION:
         return None
-    held = _decode(memoryview(state)[1:]).claims
+    try:
+        held = _decode(memoryview(state)[1:]).claims
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
     return min([one.received for one in held if one.published.outcome == "pend"], default=None)

@@ -34,7 +34,10 @@ def read(state: bytes) -> History:
     found = version_of(state)
     if found != VERSION:
         raise UnknownVersion(f"a member history of version {found}; this engine reads version {VERSION}")
-    return _decode(memoryview(state)[1:])
+    try:
+        return _decode(memoryview(state)[1:])
+    except (UnicodeDecodeError, RecursionError):  # whose texts would quote the history
+        raise msgspec.DecodeError("a member history that no worker has written") from None
 
 
 def write(history: History) -> bytes:
