@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -51,17 +51,24 @@ def case(records: Sequence[Input], *, manner: Manner = AT_ONCE, **overrides: Any
 
 
 def resumed_case(
-    before: Sequence[Input], records: Sequence[Input], *, manner: Manner = AT_ONCE, **overrides: Any
+    before: Sequence[Input],
+    records: Sequence[Input],
+    *,
+    manner: Manner = AT_ONCE,
+    formerly: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> Case:
     """A case in which a worker has answered ``before``, and the log cleaner has been at the changelog.
 
-    Behind some records, and at the input's end, there are markers and records of an aborted transaction.
+    Behind some records, and at the input's end, there are markers and records of an aborted transaction. The
+    former worker's settings are the same but for ``formerly``.
     """
     given = settings(**overrides)
+    former = settings(**{**overrides, **(formerly or {})})
     broker = Broker()
     log = _input(broker, given)
     offsets = _append(log, before)
-    first = run(Case(given, lambda: broker, Expected(before, offsets, given), manner))
+    first = run(Case(former, lambda: broker, Expected(before, offsets, former), manner))
     assert first.violation is None, first.violation
     broker.told = _nobody
     broker.log(TopicPartition(given.changelog_topic, 0)).compact()

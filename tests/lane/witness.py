@@ -13,7 +13,9 @@ from tests.lane.world import World
 from tests.stream.oracle import fold, letter_of
 from tests.stream.streamkit import Input
 from worker.settings import Settings
-from worker.stream.deadletters import ADDED
+from worker.stream.deadletters import ADDED, sealed_with
+from worker.stream.sealing.envelope import history_place, is_sealed, letter_place
+from worker.stream.sealing.opening import opener_of
 
 
 class Violation(NamedTuple):
@@ -79,9 +81,12 @@ class Witness:
         self._results = TopicPartition(world.settings.results_topic, 0)
         self._letters = TopicPartition(world.settings.dead_letter_topic, 0)
         self._changelog = TopicPartition(world.settings.changelog_topic, 0)
+        self._opener = opener_of(world.settings)
         self._seen: dict[TopicPartition, list[Record]] = {}
         self._offset = world.broker.offsets.get(world.input, 0)
         world.broker.told = self.told
+        for place in (self._results, self._letters):  # a transaction may change neither
+            self._look_at(place)
 
     def told(self, place: TopicPartition) -> None:
         """Look at a partition that has changed."""
@@ -117,7 +122,7 @@ class Witness:
         if place == self._results:
             _compare(self, [record[4:6] for record in view], self._expected.results, "results")
         else:
-            _compare(self, list(map(_read, view)), self._expected.letters, "dead letters")
+            _compare(self, list(map(self._read, view)), self._expected.letters, "dead letters")
 
     def _look_at_offset(self) -> None:
         """Once all markers are written: before, the offset and what it is of come in any order."""
@@ -140,7 +145,7 @@ class Witness:
             self.violated("loss", f"{self._seen_size()} results and dead letters, not {self._expected.size}")
         held: dict[bytes | None, bytes | None] = {}
         for record in world.broker.log(self._changelog).committed().records:
-            held[record.key] = record.value
+            held[record.key] = self._opened_history(record)
         if held != self._expected.histories:
             self.violated("history", "the changelog does not hold what the members' events come to")
         if any(one.state is State.ONGOING or one.markers for one in world.broker.transactions.values()):
@@ -151,9 +156,17 @@ class Witness:
     def _seen_size(self) -> tuple[int, int]:
         return len(self._seen.get(self._results, ())), len(self._seen.get(self._letters, ()))
 
+    def _opened_history(self, record: Record) -> bytes | None:
+        if record.value is None or not is_sealed(record.value):
+            return record.value
+        return self._opener.open(record.value, history_place(record.topic, record.partition), record.key)[1]
 
-def _read(letter: Record) -> Letter:
-    return Letter(*letter_of(letter), letter.key, letter.value, tuple(letter.headers)[: -len(ADDED)])
+    def _read(self, letter: Record) -> Letter:
+        headers, value = tuple(letter.headers), letter.value
+        if value is not None and sealed_with(headers) is not None:
+            _, value = self._opener.open(value, letter_place(letter.topic, letter.partition), letter.key)
+            headers = headers[:-1]
+        return Letter(*letter_of(letter), letter.key, value, headers[: -len(ADDED)])
 
 
 def _compare(witness: Witness, found: Sequence[object], expected: Sequence[object], what: str) -> None:

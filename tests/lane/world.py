@@ -142,7 +142,7 @@ class _Engine(Engine):
         super().__init__(world.settings, _nothing)
         self._world = world
 
-    async def _start(self) -> None:
+    async def _start(self, _: object) -> None:
         settings = self._world.settings
 
         def decide(event: Any, history: bytes | None) -> Any:

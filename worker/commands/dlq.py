@@ -134,9 +134,9 @@ def list_letters(*, filters: Filters = EVERYTHING, bootstrap: Bootstrap = None, 
 
         from worker.commands.letter_pages import render_list
         from worker.commands.letters import listed
-        from worker.stream.redrive.rights import to_read
+        from worker.stream.rights.table import Task
 
-        rows = answer_or_exit(listed(settings, selection), settings, to_read(settings))
+        rows = answer_or_exit(listed(settings, selection), settings, Task.LETTERS)
         with naming(out.name):
             if json:
                 for row in rows:
@@ -160,18 +160,19 @@ def show(
 ) -> None:
     """Show one dead letter: why it is here, where it came from, how large its parts are.
 
-    Key, value and the values of the producer's own headers are PHI, and are shown with --with-phi alone.
-    Exit code 1 when there is no record at that offset, 2 when the brokers or topics cannot be read.
+    Key, value and the values of the producer's own headers are PHI, and are shown with --with-phi alone. A
+    value that is sealed is opened for that, with the keys in MMS_SEALING_KEYS_DIR. Exit code 1 when there is
+    no record at that offset, 2 when the brokers, the topics or a sealed value cannot be read.
     """
     with telling() as out:
         settings = settings_or_exit(bootstrap)
 
         from worker.commands.letter_pages import render_letter
         from worker.commands.letters import shown
-        from worker.stream.redrive.rights import to_read
+        from worker.stream.rights.table import Task
 
         work = shown(settings, partition, offset, with_phi=with_phi)
-        told = answer_or_exit(work, settings, to_read(settings))
+        told = answer_or_exit(work, settings, Task.LETTERS)
         if told is None:
             place = f"partition {partition} of {settings.dead_letter_topic}"
             exit_with(f"{place} has no record at offset {offset}; see mms-worker dlq list", NOT_DONE)
@@ -200,6 +201,7 @@ def redrive(
     byte, behind them a header mms.redrive that says which dead letter it was, and the time of now. Each is
     sent once, however often this is interrupted and run again: what was sent is noted, in the transaction
     that sends it, in a topic named like that of the dead letters with .redriven behind; --execute makes it.
+    Values that are sealed are opened with the keys in MMS_SEALING_KEYS_DIR, and sent as they came in.
     Where two meet on a partition, the one that came there first ends with exit code 1. Filters are those of
     list. Exit code 1 also when some of the letters cannot be sent, 2 when settings, brokers or topics do not
     allow it; what was sent is told, and the same command goes on behind it.
@@ -209,12 +211,12 @@ def redrive(
 
         from worker.commands.letter_pages import render_outcomes
         from worker.stream.errors import Fenced
-        from worker.stream.redrive.rights import to_redrive
+        from worker.stream.rights.table import Task
 
         outcomes: list[Outcome] = []
         work = _redrive(settings, selection, outcomes, execute=execute, again=again)
         try:
-            answer_or_exit(work, settings, to_redrive(settings))
+            answer_or_exit(work, settings, Task.REDRIVE)
         except Fenced as fenced:
             exit_with(f"{fenced}: {FENCED}", NOT_DONE)
         finally:

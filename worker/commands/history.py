@@ -14,6 +14,7 @@ from worker.adjudication import stored
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.history import events_digest
 from worker.adjudication.kept import unpack
+from worker.adjudication.redacted import redacted
 from worker.commands.brokers import (
     NOT_READ,
     Bootstrap,
@@ -42,12 +43,15 @@ COUNTS_AS = {
 }
 
 
+@redacted
 class Found(NamedTuple):
     """A member's stored history and where it lies."""
 
     state: bytes
     topic: str
     partition: int
+    sealed_with: str | None = None
+    """Id of the key that it is sealed with in the topic; None where it is not."""
 
 
 @app.command
@@ -63,8 +67,8 @@ def show(
     Reads the changelog of member histories, and nothing is changed. How to reach the brokers, and the name of
     the topic, are settings of the worker (MMS_ variables). Where MMS_KEY_PARTITION_CHECK=false lets a
     member's events come on several partitions, each of them holds a history of its own, and all of them are
-    shown, one after the other. Exit code 1 when nothing is held of the member, 2 when the brokers or the
-    history cannot be read.
+    shown, one after the other. A history that is sealed is opened with the keys in MMS_SEALING_KEYS_DIR. Exit
+    code 1 when nothing is held of the member, 2 when the brokers or the history cannot be read.
     """
     with telling() as out:
         settings = settings_or_exit(bootstrap)
@@ -78,10 +82,9 @@ def show(
 
 
 def _found_or_exit(member: str, settings: Settings) -> list[Found]:
-    from aiokafka.errors import TopicAuthorizationFailedError
+    from worker.stream.rights.table import Task
 
-    grants = {TopicAuthorizationFailedError: f"Describe and Read on the topic {settings.changelog_topic}"}
-    found = answer_or_exit(_find(member, settings), settings, grants)
+    found = answer_or_exit(_find(member, settings), settings, Task.HISTORY)
     if not found:
         exit_with(f"no history of that member is held in {settings.changelog_topic}", NOT_FOUND)
     return found
@@ -106,9 +109,10 @@ async def _find(member: str, settings: Settings) -> list[Found]:
     looked_in = [partition_of(key, partitions)] if settings.key_partition_check else range(partitions)
     found = []
     for partition in looked_in:
-        histories = (await restore(partition, settings, only=key)).histories
-        if key in histories:
-            found.append(Found(histories[key], topic, partition))
+        restored = await restore(partition, settings, only=key)
+        if key in restored.histories:
+            state, key_id = restored.histories[key], restored.sealed_with.get(key)
+            found.append(Found(state, topic, partition, key_id))
     return found
 
 
@@ -130,6 +134,7 @@ def described(member: str, found: Found) -> dict[str, Any]:
         "partition": found.partition,
         "bytes": len(found.state),
         "version": stored.version_of(found.state),
+        "sealed_with": found.sealed_with,
         "events": sum(held.events for held in history.claims),
         "history_digest": events_digest(history),
         "claims": [_claim(held) for held in history.claims],
@@ -181,7 +186,8 @@ def render(told: dict[str, Any], console: Console) -> None:
 
     say(told["notice"], "bold red")
     say(f"\nMember [bold]{literal(told['member_id'])}[/]")
-    say(f"partition {told['partition']} of {told['topic']}", "dim")
+    sealed = f", sealed with key {told['sealed_with']}" if told["sealed_with"] else ""
+    say(f"partition {told['partition']} of {told['topic']}{sealed}", "dim")
     say(f"claims held: {len(told['claims'])}, events: {told['events']}, bytes: {told['bytes']:,}", "dim")
     say(told["history_digest"], "dim")
     for claim in told["claims"]:

@@ -66,12 +66,13 @@ def render_letter(told: dict[str, Any], console: Console) -> None:
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, highlight=False, soft_wrap=True)
 
+    is_closed = told["sealed_with"] and "value" not in told
     if "notice" in told:
         say(told["notice"] + "\n", "bold red")
     say(f"Dead letter [bold]{told['offset']}[/] of partition {told['partition']} of {literal(told['topic'])}")
     for name, text in _lines(told):
         say(f"  {name:<10} {literal(text)}")
-    say("\nThe record as it came in")
+    say("\nThe record as it came in" + (", its value sealed" if is_closed else ""))
     for part in ("key", "value"):
         say(f"  {part}: {_part(told[f'{part}_bytes'], told.get(part))}")
     for header in told["headers"]:
@@ -94,6 +95,8 @@ def _lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for origin in told["redriven_from"]:
         yield "was before", origin
     yield "redriven", told["redriven"] or "not yet"
+    if told["sealed_with"]:
+        yield "sealed", f"with key {told['sealed_with']}, in the topic; key and headers are not"
 
 
 def _part(size: int | None, content: dict[str, str] | None) -> str:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from worker.commands.console import NOTICE
 from worker.stream.bounded import reader
-from worker.stream.deadletters import taken_apart
+from worker.stream.deadletters import cannot_open, opened, taken_apart
+from worker.stream.errors import Refused
 from worker.stream.records import read_raw_names
 from worker.stream.redrive.ledger import Ledger, read_ledger
 from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.places import find_places
 from worker.stream.redrive.selection import Selection, selected
 from worker.stream.redrive.sending import REDRIVE
+from worker.stream.sealing.opening import CannotOpen, opener_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,15 +45,27 @@ async def listed(settings: Settings, selection: Selection) -> list[dict[str, Any
 
 
 async def shown(settings: Settings, partition: int, offset: int, *, with_phi: bool) -> dict[str, Any] | None:
-    """All there is to say of one dead letter; None if there is no record at that offset."""
+    """All there is to say of one dead letter; None if there is no record at that offset.
+
+    Raises Refused where its value is to be shown and cannot be opened.
+    """
     read_raw_names()
     one = Selection(partitions=frozenset({partition}), offsets=frozenset({offset}))
     places = await find_places(settings, one)
     async with reader(settings) as consumer:
         ledger = await _ledger(consumer, partition, settings, places)
         async for record, letter in selected(consumer, partition, one, settings):
-            return _page(record, letter, ledger, settings, with_phi=with_phi)
+            is_opened = with_phi and letter.sealed_with is not None
+            shown_record = _opened(record, settings) if is_opened else record
+            return _page(shown_record, letter, ledger, settings, with_phi=with_phi)
     return None
+
+
+def _opened(record: ConsumerRecord, settings: Settings) -> ConsumerRecord:
+    try:
+        return opened(record, opener_of(settings))
+    except CannotOpen as closed:
+        raise Refused(cannot_open(record, closed)) from None
 
 
 async def _ledger(consumer: AIOKafkaConsumer, partition: int, settings: Settings, places: Places) -> Ledger:
@@ -71,6 +85,7 @@ def _row(letter: Letter, ledger: Ledger, settings: Settings) -> dict[str, Any]:
         "source_partition": why and why.partition,
         "source_offset": why and why.offset,
         "redriven": _time(ledger.redriven_at(letter)),
+        "sealed_with": letter.sealed_with,
         "fault": fault_of(letter, settings),
     }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from worker.adjudication.redacted import redacted
 from worker.stream.agent import Batch
 from worker.stream.buffer import Buffer
 from worker.stream.errors import Bug, Fenced, GaveUp, Stop, not_allowed, told
@@ -24,6 +25,8 @@ from worker.stream.offsets import starting_offset
 from worker.stream.pends import Pends
 from worker.stream.restore import restore
 from worker.stream.retry import Backoff
+from worker.stream.sealing.lane import Sealing
+from worker.stream.sealing.opening import sealer_of
 from worker.stream.transaction import TransactionalProducer
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class Shared(NamedTuple):
     tracing: Tracing
 
 
+@redacted
 class _Ahead(NamedTuple):
     """A batch that was decided and is not committed yet."""
 
@@ -99,6 +103,7 @@ class Lane:
         self._passed = asyncio.Event()
         self._fault: Exception | None = None
         self._in_transaction = False
+        self._sealing = Sealing(None, shared.settings, partition.partition)
 
     # ---- called by the source
 
@@ -181,6 +186,7 @@ class Lane:
     async def _live(self) -> None:
         """From a new producer to the end of the assignment; whatever it raises, its memory goes with it."""
         self._fault = None
+        self._sealing = Sealing(sealer_of(self._settings), self._settings, self.partition.partition)
         producer = TransactionalProducer(self.partition, self._settings)
         try:
             await producer.start()
@@ -190,8 +196,10 @@ class Lane:
                 return
             self._open(histories)
             await self._work(producer, histories)
-            # Memory runs ahead of what is committed. Only here, with no batch between, it does not.
-            self._shared.aside.lay(self.partition, histories, self.next_offset)
+            # Memory runs ahead of what is committed. Only here, with no batch between, it does not. What is
+            # still to be sealed anew it does not tell: only restoring does.
+            if not self._sealing.stale:
+                self._shared.aside.lay(self.partition, histories, self.next_offset)
         finally:
             self._left = self.behind_since
             self._taken.clear()
@@ -222,6 +230,7 @@ class Lane:
             members=histories.size.members,
             records=restored.records,
             seconds=round(seconds, 2),
+            **self._sealing.restored(restored),
         )
         return histories
 
@@ -252,7 +261,12 @@ class Lane:
     async def _awaited(
         self, ahead: asyncio.Task[_Ahead | None], producer: TransactionalProducer
     ) -> _Ahead | None:
-        """What ``ahead`` gives; while there is nothing to decide the lane settles from time to time."""
+        """What ``ahead`` gives; while there is nothing to decide the lane settles from time to time.
+
+        Before that, histories are sealed anew that are to be: some a batch, all while there is time.
+        """
+        while await self._reseal(producer) and not ahead.done():
+            pass
         while not ahead.done():
             await asyncio.wait([ahead], timeout=SETTLE_S)
             if not ahead.done():
@@ -271,6 +285,26 @@ class Lane:
             return
         await self._transact(producer, {}, position)
 
+    async def _reseal(self, producer: TransactionalProducer) -> bool:
+        """Write some of the histories anew that another key has sealed, or none; whether there were any."""
+        sealing = self._sealing
+        if not sealing.stale or self._has_passed() or self._fault is not None:
+            return False
+        anew = sealing.stale.next(self._shared.metrics.now_ms(), self.next_offset)
+        await self._transact(
+            producer, {self._settings.changelog_topic: sealing.histories(anew)}, self.next_offset
+        )
+        self._sealed(anew)
+        return True
+
+    def _sealed(self, committed: Sequence[Outgoing]) -> None:
+        """Histories are committed as the current key has sealed them: these need not be sealed anew."""
+        stale = self._sealing.stale
+        if stale:
+            stale.written(committed)
+            if not stale:
+                self._log.info("histories sealed anew", members=stale.members, key_id=self._sealing.key_id)
+
     async def _transact(
         self, producer: TransactionalProducer, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int
     ) -> float:
@@ -278,8 +312,9 @@ class Lane:
         self._in_transaction = True
         sending = await producer.commit(outputs, next_offset)
         self._in_transaction = False
+        if next_offset > self.next_offset:
+            self._left = None
         self.next_offset = next_offset
-        self._left = None
         self._backoff.succeeded()
         self._shared.patience.succeeded()
         return sending
@@ -330,12 +365,13 @@ class Lane:
         # Histories first. Results without histories are taken for a lost changelog, and a transaction that
         # is interrupted leaves its marker in every partition that had come into it: none in one behind.
         outputs = {
-            self._settings.changelog_topic: decided.changelog,
+            self._settings.changelog_topic: self._sealing.histories(decided.changelog),
             self._settings.results_topic: decided.results,
-            self._settings.dead_letter_topic: decided.dead_letters,
+            self._settings.dead_letter_topic: self._sealing.letters(decided.dead_letters),
         }
         began = time.perf_counter()
         sending = await self._transact(producer, outputs, decided.next_offset)
+        self._sealed(decided.changelog)
         self._deciding -= decided.records
         self._taken.popleft()
         self._shared.breaker.committed(decided.records, dead)

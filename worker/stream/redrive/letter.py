@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.stream.deadletters import taken_apart
+from worker.adjudication.redacted import redacted
+from worker.stream.deadletters import sealed_with, taken_apart
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
+@redacted
 class Why(NamedTuple):
     """What the worker wrote behind a record's headers when it set the record aside."""
 
@@ -25,6 +27,7 @@ class Why(NamedTuple):
     path: str
 
 
+@redacted
 class Letter(NamedTuple):
     """A record of the dead-letter topic; its ``timestamp`` is the input record's, in milliseconds."""
 
@@ -33,11 +36,15 @@ class Letter(NamedTuple):
     timestamp: int
     why: Why | None
     """None of a record that no worker has set aside: it lacks the headers, or they do not end it."""
+    sealed_with: str | None = None
+    """Id of the key that its value is sealed with; None of a plain one."""
 
 
 def letter_of(record: ConsumerRecord) -> Letter:
     """What a record of the dead-letter topic tells of itself."""
-    return Letter(record.partition, record.offset, record.timestamp, _why(record))
+    why = _why(record)
+    key_id = None if why is None else sealed_with(record.headers)
+    return Letter(record.partition, record.offset, record.timestamp, why, key_id)
 
 
 def _why(record: ConsumerRecord) -> Why | None:

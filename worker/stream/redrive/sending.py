@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import TopicPartition
 
+from worker.adjudication.redacted import redacted
 from worker.stream.bounded import reader
-from worker.stream.deadletters import taken_apart
+from worker.stream.deadletters import cannot_open, opened, taken_apart
 from worker.stream.errors import Refused
 from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import Ledger, entry_of, ledger_topic, read_ledger
 from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.selection import selected
+from worker.stream.sealing.opening import CannotOpen, opener_of
 from worker.stream.transaction import TransactionalProducer
 
 if TYPE_CHECKING:
@@ -124,8 +126,8 @@ async def execute(redrive: Redrive, outcome: Outcome) -> None:
 
     A letter that the input topic does not take for its size is left, and those behind it are delivered.
     Raises Fenced if another redrive has come to the partition or the broker has ended a transaction that took
-    too long, Refused if the ledger cannot be read, and what Kafka raises. What was committed stays so, and a
-    redrive that is run again goes on behind it.
+    too long, Refused if the ledger cannot be read or a letter is sealed and no key is named, and what Kafka
+    raises. What was committed stays so, and a redrive that is run again goes on behind it.
     """
     delivery = _Delivery(redrive, outcome)
     try:
@@ -141,15 +143,24 @@ async def execute(redrive: Redrive, outcome: Outcome) -> None:
 async def _deliverable(
     consumer: AIOKafkaConsumer, redrive: Redrive, outcome: Outcome
 ) -> AsyncIterator[tuple[ConsumerRecord, Letter]]:
-    """The letters that are meant and can go back; those that cannot are counted."""
+    """The letters that are meant and can go back, opened; those that cannot are counted."""
+    opener = opener_of(redrive.settings)
     async for record, letter in selected(consumer, outcome.partition, redrive.selection, redrive.settings):
         fault = fault_of(letter, redrive.settings)
-        if fault is None:
-            yield record, letter
-        else:
+        if fault is not None:
             outcome.leave(letter, fault)
+            continue
+        try:
+            plain = opened(record, opener)
+        except CannotOpen as closed:
+            if redrive.settings.sealing_keys_dir is None:  # no other one could be opened either
+                raise Refused(cannot_open(record, closed)) from None
+            outcome.leave(letter, f"its value {closed}")
+        else:
+            yield plain, letter
 
 
+@redacted
 class _Sending(NamedTuple):
     """A letter that is to be delivered, and the record that it becomes."""
 
