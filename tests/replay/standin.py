@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaConnectionError
 from msgspec import Struct, field
 
 from worker.adjudication import Limits
@@ -148,8 +148,6 @@ async def fail(fault: Fault, gate: Path | None) -> None:
             raise EvidenceError("the log is cut off")
         case "refused":
             raise Refused("the topic is not there")
-        case "not allowed":
-            raise TopicAuthorizationFailedError("events")
         case "unreachable":
             raise KafkaConnectionError("no broker answers")
         case "bug":

@@ -41,7 +41,7 @@ def by_two(events: list[bytes], first: Reference, switch: int = SWITCH) -> Case:
 def switched(tmp_path_factory: pytest.TempPathFactory) -> Switched:
     policies = moved_policies(tmp_path_factory.mktemp("former") / "policies")
     events = made_up(EVENTS, seed=12, members=40).events
-    former = load_reference(policies)
+    former = load_reference(policies, draft=True)
     before = len(Folding().decide(events[:SWITCH], former))
     return Switched(by_two(events, former), before, policies)
 
@@ -85,7 +85,7 @@ def foreign(value: bytes) -> bytes:
 def test_events_without_results_around_a_switch_are_decided_by_what_gives_none(
     tmp_path: Path, switched: Switched, switch: int
 ) -> None:
-    case = by_two(switched.case.events, load_reference(switched.policies), switch)
+    case = by_two(switched.case.events, load_reference(switched.policies, draft=True), switch)
     assert causes(tmp_path, switched, case.results) == {}
 
 
@@ -107,7 +107,7 @@ def silent_by(first: Reference, events: list[bytes]) -> int:
 
 def test_an_event_whose_result_could_be_gone_unseen_is_counted(tmp_path: Path, switched: Switched) -> None:
     """It is the first behind the change: by the former policies it rightly has no result."""
-    events, former = made_up(900, seed=12, members=40).events, load_reference(switched.policies)
+    events, former = made_up(900, seed=12, members=40).events, load_reference(switched.policies, draft=True)
     switch = silent_by(former, events)
     case, before = by_two(events, former, switch), len(Folding().decide(events[:switch], former))
     asked = Asked(Limits(), basis=(switched.policies,))
@@ -130,7 +130,7 @@ def test_a_dead_letter_that_was_sent_again_is_decided_by_the_basis_of_its_day(
         if number > SWITCH and orjson.loads(event).get("type") == "mms.documentation.received.v1"
     )
     events.insert(0, events[place])
-    case = by_two(events, load_reference(switched.policies), SWITCH)
+    case = by_two(events, load_reference(switched.policies, draft=True), SWITCH)
     assert causes(tmp_path, Switched(case, 0, switched.policies), case.results) == {}
 
 

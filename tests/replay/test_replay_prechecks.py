@@ -71,7 +71,7 @@ def test_results_that_were_cut_with_their_events_are_refused_by_the_history_that
 
 def test_a_basis_that_is_not_to_be_found_is_named_by_its_digest(tmp_path: Path, case: Case) -> None:
     moved = moved_policies(tmp_path / "policies")
-    reference = load_reference(moved)
+    reference = load_reference(moved, draft=True)
     told = refused(tmp_path, Case(case.events, decided(case.events, reference)))
     assert reference.digest in told
     assert "--basis" in told
@@ -81,7 +81,7 @@ def test_a_basis_is_found_wherever_it_lies_below_a_given_directory(tmp_path: Pat
     former = tmp_path / "archive" / "2026-05"
     former.mkdir(parents=True)
     moved = moved_policies(former / "policies")
-    results = decided(case.events, load_reference(moved))
+    results = decided(case.events, load_reference(moved, draft=True))
     found = replayed(tmp_path, Case(case.events, results), Asked(Limits(), basis=(tmp_path / "archive",)))
     assert found.rows == []
     assert found.counts.reproduced == len(results)
@@ -91,7 +91,7 @@ def test_a_basis_is_found_wherever_it_lies_below_a_given_directory(tmp_path: Pat
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path, case: Case) -> None:
-    results = decided(case.events, load_reference(moved_policies(tmp_path / "policies")))
+    results = decided(case.events, load_reference(moved_policies(tmp_path / "policies"), draft=True))
     told = refused(tmp_path, Case(case.events, results), Asked(Limits(), basis=(tmp_path / "none",)))
     assert str(tmp_path / "none") in told
 
@@ -107,7 +107,7 @@ def test_a_basis_on_the_word_of_a_changed_result_is_not_looked_for(tmp_path: Pat
 def test_events_are_decided_by_the_basis_that_their_results_name_each(tmp_path: Path, case: Case) -> None:
     """Policies were changed twice while the topic went on; histories went through it."""
     moved = moved_policies(tmp_path / "former")
-    references = [load_reference(moved), load_reference(), load_reference(moved)]
+    references = [load_reference(moved, draft=True), load_reference(), load_reference(moved, draft=True)]
     results = by_parts(case.events, references)
     found = replayed(tmp_path, Case(case.events, results), Asked(Limits(), basis=(moved,)))
     assert found.rows == []

@@ -44,7 +44,6 @@ async def test_every_shard_is_replayed_once_on_however_many_processes(tmp_path: 
 FAILING: dict[Fault, str] = {
     "evidence": "the log is cut off",
     "refused": "the topic is not there",
-    "not allowed": "grant this user Describe and Read on the input and results topics",
     "unreachable": "partition 1 failed: KafkaConnectionError: KafkaConnectionError: no broker answers",
     "bug": "replaying partition 1 failed by a fault of this program: KeyError at tests/replay/standin.py",
     "killed": "the process of partition 1 was ended by signal 9, and did not say why; the system does",

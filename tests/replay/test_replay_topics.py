@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -14,16 +13,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import OffsetAndMetadata
-from confluent_kafka.admin import AclOperation, ResourceType
 from msgspec import structs
 
-from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, placed, until
 from worker.replay.reading.evidence import EvidenceError, Record, Shard, Span
-from worker.replay.reading.topics import GRANTS, TopicSource
+from worker.replay.reading.topics import TopicSource
 from worker.replay.reading.window import Bounds, Moment, Offset, Offsets
-from worker.stream.errors import Refused, not_allowed
+from worker.stream.errors import Refused
 from worker.stream.records import RawName
 
 MAY_4 = 1_777_852_800_000
@@ -336,40 +332,3 @@ async def test_partition_counts_must_be_those_of_one_worker(stream: Stream) -> N
         EvidenceError, match=r"has 4 partitions and .*wider has 5: they are not of one worker"
     ):
         await source(stream, results_topic=wider).shards()
-
-
-async def allowed(stream: Stream, kind: ResourceType, name: str, operation: AclOperation | None) -> str:
-    """What reading comes to once this, and so far nothing else, is allowed: what to grant, or nothing."""
-    allow_only(stream.settings.bootstrap_servers, kind, name, [operation] if operation else [])
-    made = source(stream)
-    try:
-        shard = (await made.shards())[0]
-        await events_of(made, shard)
-        await results_of(made, shard)
-    except (*GRANTS,) as error:
-        return str(not_allowed(error, GRANTS, "this user"))
-    return ""
-
-
-async def test_what_is_not_allowed_is_named(new_broker: NewBroker, prefix: str, tmp_path: Path) -> None:
-    broker = new_broker(**AUTHORIZER)
-    broker.start()
-    with ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        settings = stream.settings
-        await stream.create_topics()
-        await stream.publish(at(0, b"1"))
-        async with publisher(stream) as producer, producer.transaction():
-            await send(producer, stream, 0, b"1")
-        await commit(stream, {0: 1})
-        topic, group = ResourceType.TOPIC, ResourceType.GROUP
-        # Nothing else is needed: each of these is allowed what is granted, and no more.
-        assert "Describe on the group" in await allowed(stream, group, settings.app_id, None)
-        assert await allowed(stream, group, settings.app_id, AclOperation.DESCRIBE) == ""
-        results, events = settings.results_topic, settings.input_topic
-        assert "Describe and Read on the input" in await allowed(
-            stream, topic, results, AclOperation.DESCRIBE
-        )
-        assert await allowed(stream, topic, results, AclOperation.READ) == ""
-        assert "Describe and Read on the input" in await allowed(stream, topic, events, AclOperation.DESCRIBE)
-        assert await allowed(stream, topic, events, AclOperation.READ) == ""

@@ -11,7 +11,6 @@ from cyclopts import App, Parameter
 
 from worker.commands.brokers import (
     NOT_READ,
-    Bootstrap,
     answer_or_exit,
     exit_with,
     settings_or_exit,
@@ -20,8 +19,10 @@ from worker.commands.loading import USUAL_LIMITS, HistoryLimits
 from worker.commands.pushing import pushing
 from worker.commands.replay_options import (
     FILE_PARTS,
+    OUTPUTS_AND_FILES,
     RECORDED,
     TOPICS,
+    Again,
     Deciding,
     Given,
     Into,
@@ -31,13 +32,8 @@ from worker.commands.replay_options import (
 from worker.commands.verdicts import judging, told_if_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from worker.replay.output.manifest import Manifest
-    from worker.replay.output.verify import Check
     from worker.replay.planning.plan import Asked, Plan
     from worker.replay.reading.archives import FileSource
-    from worker.replay.reading.chain import ChainState
     from worker.replay.reading.topics import TopicSource
     from worker.replay.reading.window import Bounds
 
@@ -97,7 +93,7 @@ def _plan_or_exit(given: Given, asked: Asked) -> Plan:
     from worker.replay.planning.basis import refuse_absent
     from worker.replay.planning.planned import planned
     from worker.replay.reading.evidence import EvidenceError
-    from worker.replay.reading.topics import GRANTS
+    from worker.stream.rights.table import Task
 
     try:
         refuse_absent(asked.basis)  # where the package has all that is needed too: it was meant to be there
@@ -108,7 +104,7 @@ def _plan_or_exit(given: Given, asked: Asked) -> Plan:
                 return asyncio.run(planned(files, asked))
         source = _topics_or_exit(given)
         with reading_evidence():
-            return answer_or_exit(planned(source, asked), source.settings, GRANTS)
+            return answer_or_exit(planned(source, asked), source.settings, Task.REPLAY)
     except EvidenceError as error:
         exit_with(str(error), NOT_READ)
 
@@ -145,51 +141,28 @@ def verify(
     directory: Annotated[Path, Parameter(help="The folder that a replay has written.")],
     /,
     *,
-    inputs: Annotated[
-        bool,
-        Parameter(
-            negative="", help="Read everything again that was replayed, topics too; it has to be there."
-        ),
-    ] = False,
-    bootstrap: Bootstrap = None,
+    again: Again = OUTPUTS_AND_FILES,
 ) -> None:
     """Check a replay's folder against its manifest: every output, and every input file that is there.
 
-    Topics are read again with --inputs alone, or where --bootstrap says from which brokers. Prints the
-    SHA-256 of the manifest itself: compare it with what the replay printed, since whoever changes the folder
-    could change the manifest too.
+    Topics are read again with --inputs alone, or where --bootstrap says from which brokers. With --signed-by
+    every published result that was replayed must have a good signature by one of these keys; of topics the
+    results are read again for it. Prints the SHA-256 of the manifest itself: compare it with what the replay
+    printed, since whoever changes the folder could change the manifest too.
 
-    Exit code 0 when all that was checked matches, 1 when something does not, is missing or was added, 2 when
-    there is no manifest that can be read.
+    Exit code 0 when all that was checked matches, 1 when something does not, is missing or was added, or is
+    not signed as asked for, 2 when there is no manifest, or no key, that can be read.
     """
     with judging():
         with told_if_stopped("stopped before everything was checked"):
-            from worker.commands.verifying import verdict
+            from worker.commands.verifying import checks_of, signatures_or_exit, verdict
             from worker.replay.output.manifest import read_manifest
             from worker.replay.reading.evidence import EvidenceError
 
+            begun = signatures_or_exit(again)
             try:
                 manifest, sha256 = read_manifest(directory)
-                checks = _checks(directory, manifest, bootstrap, asked=inputs or bootstrap is not None)
+                checks = checks_of(directory, manifest, again, begun)
             except EvidenceError as error:
                 exit_with(str(error), NOT_READ)
         sys.exit(verdict(checks, sha256))
-
-
-def _checks(directory: Path, manifest: Manifest, bootstrap: str | None, *, asked: bool) -> list[Check]:
-    """Outputs first, then inputs as the manifest has them."""
-    from worker.replay.output.manifest import SUMMARY, FileRead, PartitionRead
-    from worker.replay.output.rereading import reread
-    from worker.replay.output.verify import Check, check_file, check_listed, check_outputs, check_partition
-    from worker.replay.reading.topics import GRANTS
-
-    checks = list(check_outputs(directory, manifest))
-    if Check("output", SUMMARY, "matches") in checks:  # else it is told, and proves nothing
-        checks += check_listed(directory, manifest)
-    checks += [check_file(one, asked=asked) for one in manifest.inputs if isinstance(one, FileRead)]
-    parts = [one for one in manifest.inputs if isinstance(one, PartitionRead)]
-    again: Sequence[ChainState | str | None] = [None] * len(parts)
-    if parts and asked:
-        settings = settings_or_exit(bootstrap)
-        again = answer_or_exit(reread(parts, settings), settings, GRANTS)
-    return checks + [check_partition(*one) for one in zip(parts, again, strict=True)]

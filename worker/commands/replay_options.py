@@ -93,8 +93,31 @@ class Into:
     ] = None
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Again:
+    """What of a replay is checked again, besides its outputs and the files that are there."""
+
+    inputs: Annotated[
+        bool,
+        Parameter(
+            negative="", help="Read everything again that was replayed, topics too; it has to be there."
+        ),
+    ] = False
+    signed_by: Annotated[
+        Path | None,
+        Parameter(help="Check results' signatures by these public keys: a PEM file, or a folder of them."),
+    ] = None
+    signed_since: Annotated[
+        str | None,
+        Parameter(help="Accept unsigned results from before this time: signing began then."),
+    ] = None
+    bootstrap: Bootstrap = None
+
+
 TOPICS = Given()
 RECORDED = Deciding()
+OUTPUTS_AND_FILES = Again()
 
 
 def announce_phi(*, with_phi: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from rich.markup import escape
 from rich.table import Table
 
+from worker.adjudication.redacted import redacted
 from worker.commands.brokers import NOT_READ, exit_with
 from worker.commands.console import screen
 from worker.commands.faults import tell_if_heard
@@ -71,6 +72,7 @@ def before_or_exit(out: Path, *, resume: bool) -> Begun | None:
         exit_with(str(error), NOT_READ)
 
 
+@redacted
 class Done(NamedTuple):
     """A replay that was carried out."""
 

@@ -19,6 +19,7 @@ from aiokafka.partitioner import murmur2
 
 from worker.adjudication import Adjudicated, Rejected, Result, decode
 from worker.adjudication.claim import Event
+from worker.adjudication.redacted import redacted
 from worker.stream.deadletters import dead_letter, internal_error
 from worker.stream.histories import Draft, Histories, Size
 from worker.stream.outgoing import Outgoing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from worker.settings import Settings
+    from worker.stream.signature import Sign
 
 Adjudicate: TypeAlias = Callable[[Event, bytes | None], Adjudicated | Rejected]
 Encode: TypeAlias = Callable[[Result], bytes]
@@ -39,6 +41,7 @@ SLICE = 32
 """Records that are taken through the steps together: each step then finds its code and data in cache."""
 
 
+@redacted
 class Decided(NamedTuple):
     """A batch decided record by record in the order of offsets: what goes out for it, all of it together.
 
@@ -61,6 +64,7 @@ class Decided(NamedTuple):
     """Processor time that it took to decide."""
 
 
+@redacted
 class _Part(NamedTuple):
     """What a slice of a batch comes to."""
 
@@ -111,7 +115,7 @@ class _Collected:
 class Decider:
     """Decides batches. ``adjudicate`` and ``encode`` are the pure core with its reference data bound.
 
-    ``now`` is a clock in seconds that never goes back.
+    ``now`` is a clock in seconds that never goes back; ``sign`` signs results, if they are to be signed.
     """
 
     def __init__(
@@ -120,13 +124,14 @@ class Decider:
         encode: Encode,
         settings: Settings,
         now: Callable[[], float] = time.perf_counter,
+        sign: Sign | None = None,
     ) -> None:
         self._adjudicate = adjudicate
         self._encode = encode
         self._now = now
         self._seconds = settings.batch_max_ms / 1000
         self._partitions = settings.partitions if settings.key_partition_check else None
-        self._results = ResultRecords(settings.result_source)
+        self._results = ResultRecords(settings.result_source, sign)
 
     def decide(self, batch: Sequence[ConsumerRecord], histories: Histories) -> Decided:
         """Decide a batch that has at least one record; ``histories`` are afterwards as it has left them.

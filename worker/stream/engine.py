@@ -13,6 +13,7 @@ import structlog
 
 import worker
 from worker.stream.breaker import Breaker
+from worker.stream.connecting.refusal import not_let_in
 from worker.stream.deciding import Decider
 from worker.stream.errors import INFRASTRUCTURE, BreakerOpen, Fenced, GaveUp, Stop, not_allowed, told
 from worker.stream.health import Pulse
@@ -21,6 +22,10 @@ from worker.stream.lane import Shared
 from worker.stream.memory import settle_memory
 from worker.stream.metrics import Metrics
 from worker.stream.retry import Backoff
+from worker.stream.rights.missing import refusal
+from worker.stream.rights.table import Task
+from worker.stream.sealing.opening import opener_of, sealer_of
+from worker.stream.signing import signer_of
 from worker.stream.source import Source
 from worker.stream.tracing import tracing_of
 from worker.stream.verify import verify_topics
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from worker.stream.core import Core
     from worker.stream.deciding import Decided
     from worker.stream.histories import Histories
+    from worker.stream.signing import Signer
 
 TICK_S = 1.0
 DATA, BROKERS = "policies and code sets", "brokers that answer, with topics as they must be"
@@ -83,10 +89,15 @@ class Engine:
 
     async def run(self, batches: Channel) -> None:
         """Work until ``stop``. ``batches`` is the agent's channel. Raises a Stop, or what crashed it."""
-        tracing = tracing_of(self._settings)  # it may refuse; nothing is to be stopped then
+        # Either may refuse; nothing is to be stopped then.
+        sign = signer_of(self._settings)
+        # Keys that cannot be used are told before there is a group to leave.
+        opener_of(self._settings)
+        sealer_of(self._settings)
+        tracing = tracing_of(self._settings)
         self._idle.clear()
         try:
-            await self._start()
+            await self._start(sign)
             backoff = Backoff(self._settings)
             shared = Shared(
                 self._settings, batches, self.metrics, self._breaker, self.pulse, backoff, Aside(), tracing
@@ -112,7 +123,7 @@ class Engine:
             self._source.stop()
         await self._idle.wait()
 
-    async def _start(self) -> None:
+    async def _start(self, sign: Signer | None) -> None:
         """Reference data and topics, at the same time; whichever refuses first ends the start."""
         loading = asyncio.ensure_future(asyncio.to_thread(self._load, self._settings))
         verifying = asyncio.ensure_future(self._verify())
@@ -131,16 +142,20 @@ class Engine:
             verifying.cancel()
         self.metrics.loaded(worker.__version__, core)
         settle_memory()
-        self._decider = Decider(core.adjudicate, core.encode, self._settings)
+        if sign is not None:
+            log.info("results are signed", key_id=sign.key_id)
+        self._decider = Decider(core.adjudicate, core.encode, self._settings, sign=sign)
 
     async def _verify(self) -> None:
-        """Check the topics; a broker that is not there is waited for."""
+        """Check the topics; a broker that is not there is waited for, one that does not let us in is not."""
         backoff = Backoff(self._settings, forever=True)
         while not self._stopping.is_set():
             try:
                 await self._beating(verify_topics(self._settings))
             except INFRASTRUCTURE as error:
-                if (refused := not_allowed(error)) is not None:
+                if not_allowed(error) is not None:
+                    raise await refusal(error, self._settings, Task.RUN) from error
+                if (refused := not_let_in(error)) is not None:
                     raise refused from error
                 await self._pause(backoff, "kafka cannot be reached or does not let this worker in", error)
             else:
@@ -152,8 +167,8 @@ class Engine:
             await self._source.run()
         except BaseExceptionGroup as ended:
             cause = decisive(ended)
-            if (refused := not_allowed(cause)) is not None:
-                raise refused from ended
+            if not_allowed(cause) is not None:
+                raise await refusal(cause, self._settings, Task.RUN) from ended
             if isinstance(cause, Fenced):
                 await self._pause(backoff, "fenced: all lanes dropped, joining again", cause)
             elif isinstance(cause, INFRASTRUCTURE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.stream.outgoing import Outgoing
+from worker.stream.signature import SIGNATURE
 from worker.stream.topics import HEADERS_BYTES, RESULT_BYTES
 from worker.stream.traceparent import SAMPLED, TRACEPARENT, origin
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from worker.adjudication import Result
     from worker.adjudication.claim import Event
+    from worker.stream.signature import Sign
 
 ADJUDICATED = "mms.claim.adjudicated.v1"
 TRACEPARENT_BYTES = 1024
@@ -28,9 +30,10 @@ class ResultTooLarge(Exception):  # noqa: N818  reads as what it says
 
 
 class ResultRecords:
-    """Makes result records; ``source`` is their ``ce_source``."""
+    """Makes result records; ``source`` is their ``ce_source``, ``sign`` what signs them, if anything does."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, sign: Sign | None = None) -> None:
+        self._sign = sign
         self._specversion = ("ce_specversion", b"1.0")
         self._last = (
             ("ce_source", source.encode()),
@@ -46,6 +49,8 @@ class ResultRecords:
         headers = [self._specversion, ("ce_id", result.result_id.encode()), *self._last]
         if event.time is not None:
             headers.append(("ce_time", event.time.encode()))
+        if self._sign is not None:
+            headers.append((SIGNATURE, self._sign(cause.key, value, cause.timestamp, headers)))
         if cause.headers:
             headers += [
                 (name, trace)

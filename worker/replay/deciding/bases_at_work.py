@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from worker.adjudication.redacted import redacted
 from worker.replay.deciding.one_basis import Decisions
 from worker.replay.reading.identity import identity_of, named_by
 from worker.replay.reading.recorded import recorded
@@ -39,6 +40,7 @@ async def told_bases(evidence: Evidence, shard: Shard, digests: Sequence[str]) -
     return told
 
 
+@redacted
 class AtWork(Struct):
     """Where the bases of a shard stand."""
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.adjudication import Rejected, adjudicate, encode, standing
+from worker.adjudication.redacted import redacted
 from worker.replay.matching.waiting import Expected
 from worker.stream.deciding import Decider, event_of
 from worker.stream.histories import Histories
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
+@redacted
 class Decisions(NamedTuple):
     """What some events come to."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from worker.adjudication.redacted import redacted
 from worker.replay.reading.recorded import outcome_of, outcome_told, recorded
 from worker.replay.telling.causes import OTHER_CODE_SETS, OTHER_POLICIES, Told
 from worker.replay.telling.comparing import changed_by, is_same_content, one_sided
@@ -21,6 +22,7 @@ CLAIM = b'"claim_id":'
 MEMBER = b',"member_id":'
 
 
+@redacted
 class Turned(NamedTuple):
     """What was said of a claim on an event, and what would be said; None where nothing is said of it."""
 
@@ -31,6 +33,7 @@ class Turned(NamedTuple):
     changes: Sequence[Changed]
 
 
+@redacted
 class Compared(NamedTuple):
     """A claim that either side tells of: its outcomes, and what is decided differently, if anything is."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from worker.adjudication.redacted import redacted
 from worker.replay.matching.matcher import names_of_expected, published_of
 from worker.replay.matching.waiting import hashed
 from worker.replay.reading.identity import identity_of, named_by
@@ -36,6 +37,7 @@ class Place(NamedTuple):
     timestamp: int
 
 
+@redacted
 class Leftover(NamedTuple):
     """A published result of the window that has no counterpart."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.adjudication.redacted import redacted
 from worker.replay.matching.waiting import Expected, Published
 from worker.replay.reading.recorded import headers_of, names_of, outcome_of, recorded
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from worker.replay.reading.evidence import Record
 
 
+@redacted
 class Match(NamedTuple):
     """A result of the replay, and the published one that belongs to it; None where there is none."""
 
@@ -33,6 +35,7 @@ class Match(NamedTuple):
         return other is not None and (one.value, one.key) == (other.value, other.key)
 
 
+@redacted
 class Matched(NamedTuple):
     """What matching has found for results of the window."""
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from worker.adjudication.redacted import redacted
 
+
+@redacted
 class Expected(Struct):
     """A result that replaying gives, and the place of the event that brings it about."""
 
@@ -28,6 +31,7 @@ class Expected(Struct):
     """Whether it is of the window."""
 
 
+@redacted
 class Published(Struct):
     """A result that was published."""
 
@@ -45,6 +49,7 @@ _decode_expected = msgspec.msgpack.Decoder(Expected).decode
 _decode_published = msgspec.msgpack.Decoder(Published).decode
 
 
+@redacted
 class Side(Struct):
     """One side's results that wait, by number; numbers grow with time."""
 
@@ -78,6 +83,7 @@ class Side(Struct):
         return self.held.pop(number)
 
 
+@redacted
 class State(Struct):
     """All of it, as a checkpoint keeps it."""
 

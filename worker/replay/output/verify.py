@@ -26,7 +26,7 @@ State: TypeAlias = Literal["matches", "differs", "missing", "added", "not listed
 - ``not listed``: the manifest does not name it: an output that every replay has, or what the summary says was
   read.
 """
-Role: TypeAlias = Literal["output", "events", "results", "policies", "codes", "payers"]
+Role: TypeAlias = Literal["output", "events", "results", "policies", "codes", "payers", "signatures"]
 EVIDENCE = frozenset({"events", "results"})
 BAD: frozenset[State] = frozenset({"differs", "missing", "added", "not listed"})
 
@@ -94,9 +94,14 @@ def check_file(read: FileRead, *, asked: bool) -> Check:
     return check
 
 
+def part_name(read: PartitionRead) -> str:
+    """What a person knows a part of a topic by."""
+    return f"{_place(read.topic, read.partition)} {read.begin} to {read.end}"
+
+
 def check_partition(read: PartitionRead, again: ChainState | str | None) -> Check:
     """A part of a topic, read ``again``; in words where that failed, None where nobody asked for it."""
-    name = f"{_place(read.topic, read.partition)} {read.begin} to {read.end}"
+    name = part_name(read)
     if again is None:
         return Check(read.role, name, "not checked", "read it again with --inputs")
     if isinstance(again, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.adjudication.redacted import redacted
 from worker.replay.planning.basis import Named
 from worker.replay.reading.recorded import recorded
 
@@ -17,6 +18,7 @@ FIRST = 100
 LAST = 100
 
 
+@redacted
 class Scanned(NamedTuple):
     """What the results of a shard say of themselves. Those whose own id does not fit are left out."""
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from worker.adjudication.redacted import redacted
 from worker.replay.reading.evidence import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@redacted
 class Row(NamedTuple):
     """A record in a file. Lines of JSON have a value alone."""
 
@@ -27,6 +29,7 @@ class Row(NamedTuple):
     """Partition and offset that it had in its topic, where the file says them."""
 
 
+@redacted
 class Peeked(NamedTuple):
     """What a value tells when it is looked into: whose it is, and when it was."""
 
@@ -38,6 +41,7 @@ class Peeked(NamedTuple):
     """Whether the value is a whole CloudEvent: what it is about is its ``data``."""
 
 
+@redacted
 class Line(Struct, frozen=True, gc=False):
     """A row as a record of a topic."""
 
@@ -50,10 +54,12 @@ class Line(Struct, frozen=True, gc=False):
     headers: Sequence[tuple[str, bytes | None]]
 
 
+@redacted
 class _Data(Struct):
     member_id: str | UnsetType = UNSET
 
 
+@redacted
 class _Value(Struct):
     specversion: str | UnsetType = UNSET
     time: str | None = None
@@ -62,6 +68,7 @@ class _Value(Struct):
     data: _Data | UnsetType = UNSET
 
 
+@redacted
 class _Wrapped(Struct):
     data: msgspec.Raw
 

@@ -120,7 +120,7 @@ def _own(role: Role, files: Sequence[Path], number: int, parts: int, span: Span)
         return
     place = 0
     for file in files:
-        for batch in _rows(role, file):
+        for batch in rows(role, file):
             first, place = place, place + len(batch)
             if place > span.begin:
                 within = batch[max(0, span.begin - first) : max(0, span.end - first)]
@@ -154,8 +154,11 @@ def _records(
     return found
 
 
-def _rows(role: Role, file: Path) -> Iterator[list[Row | None]]:
-    """A file's rows. Of an event that is too long there is enough for a decoder to say so."""
+def rows(role: Role, file: Path) -> Iterator[list[Row | None]]:
+    """A file's rows, some at a time; None for a blank line. Raises EvidenceError.
+
+    Of an event that is too long there is enough for a decoder to say so.
+    """
     longest = MAX_VALUE_BYTES if role == "events" else LONGEST_RESULT_BYTES
     stored = lines.format_of(file)
     place = 0
@@ -248,7 +251,7 @@ def _surveyed(role: Role, files: Sequence[Path], window: _Window | None = None) 
             sha256 = file_digest(stream, "sha256").hexdigest()
             size = stream.tell()
         begin, records = place, 0
-        for batch in _rows(role, file):
+        for batch in rows(role, file):
             if window is not None:
                 window.look(batch, place)
             order.check(file, batch)

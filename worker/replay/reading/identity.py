@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from worker.adjudication.redacted import redacted
 from worker.replay.reading.evidence import UNREADABLE
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Identity: TypeAlias = int
 """Of an event, 64 bits over its source and id: there are many of them."""
 
 
+@redacted
 class _Attributes(Struct):
     source: str
     id: str

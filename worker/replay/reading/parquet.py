@@ -7,6 +7,7 @@ ignored.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from worker.replay.reading.archived import Row
@@ -23,8 +24,27 @@ COLUMNS = ("value", "key", "timestamp", "headers", "partition", "offset")
 HEADER_FIELDS = ("key", "value")
 
 
+def column_names(path: Path) -> frozenset[str]:
+    """The columns of a file, by name. Raises EvidenceError if it cannot be read."""
+    with _opened(path) as file:
+        return frozenset(file.schema_arrow.names)
+
+
 def rows(path: Path) -> Iterator[list[Row | None]]:
     """The rows of a file, some at a time. Raises EvidenceError if it cannot be read or has other columns."""
+    with _opened(path) as file:
+        import pyarrow as pa  # noqa: PLC0415  large, not always installed, and not always needed
+
+        schema = file.schema_arrow
+        columns = [name for name in COLUMNS if name in schema.names]
+        for name in COLUMNS:
+            _check(path, name, schema.field(name).type if name in columns else None, pa.types)
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            yield _rows({name: batch.column(name) for name in columns}, pa)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         import pyarrow as pa  # noqa: PLC0415  large, not always installed, and not always needed
         from pyarrow import parquet  # noqa: PLC0415  the same
@@ -32,12 +52,7 @@ def rows(path: Path) -> Iterator[list[Row | None]]:
         raise EvidenceError(f"{path}: {EXTRA}") from None
     try:
         with reading(path, "parquet"), parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
-            schema = file.schema_arrow
-            columns = [name for name in COLUMNS if name in schema.names]
-            for name in COLUMNS:
-                _check(path, name, schema.field(name).type if name in columns else None, pa.types)
-            for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-                yield _rows({name: batch.column(name) for name in columns}, pa)
+            yield file
     except pa.ArrowException:
         # What it says may quote what is stored.
         raise EvidenceError(f"{path}: it is damaged or cut off, as parquet; {ANEW}") from None

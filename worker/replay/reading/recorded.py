@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from worker.adjudication.encode import result_id_of
+from worker.adjudication.redacted import redacted
 from worker.adjudication.result import Cause
 from worker.replay.reading.evidence import UNREADABLE
 from worker.replay.telling.outcome import NONE
@@ -36,6 +37,7 @@ Number: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """As wide as a column of the tables: what was changed may hold any."""
 
 
+@redacted
 class RecordedFinding(Struct, frozen=True):
     """A finding of a published line."""
 
@@ -48,6 +50,7 @@ class RecordedFinding(Struct, frozen=True):
     reason: str = ""
 
 
+@redacted
 class RecordedAdjustment(Struct, frozen=True):
     """Group code, CARC and RARCs."""
 
@@ -56,6 +59,7 @@ class RecordedAdjustment(Struct, frozen=True):
     rarc: tuple[str, ...] = ()
 
 
+@redacted
 class RecordedLine(Struct, frozen=True):
     """A published line decision."""
 
@@ -66,6 +70,7 @@ class RecordedLine(Struct, frozen=True):
     findings: tuple[RecordedFinding, ...]
 
 
+@redacted
 class RecordedNeed(Struct, frozen=True):
     """Facts asked for."""
 
@@ -74,6 +79,7 @@ class RecordedNeed(Struct, frozen=True):
     facts: tuple[str, ...]
 
 
+@redacted
 class RecordedBasis(Struct, frozen=True):
     """What a result says that it was decided by."""
 
@@ -84,6 +90,7 @@ class RecordedBasis(Struct, frozen=True):
     history_digest: str
 
 
+@redacted
 class Recorded(Struct, frozen=True):
     """A published result, whatever version of the engine has written it."""
 

@@ -6,11 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import OffsetOutOfRangeError
 from msgspec import Struct
 
 from worker.replay.reading.evidence import EvidenceError
@@ -18,9 +14,10 @@ from worker.replay.reading.topic_plan import FROM_FILES, plan
 from worker.replay.reading.window import Bounds
 from worker.settings import Settings
 from worker.stream.bounded import reader, up_to_end
-from worker.stream.errors import Grants
 from worker.stream.fetched import free_what_is_dropped
 from worker.stream.records import read_raw_names
+from worker.stream.rights.missing import naming_what_lacks
+from worker.stream.rights.table import Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,12 +25,6 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from worker.replay.reading.evidence import Evidence, Record, Shard
-
-GRANTS: Grants = {
-    TopicAuthorizationFailedError: "Describe and Read on the input and results topics",
-    GroupAuthorizationFailedError: "Describe on the group (MMS_APP_ID)",
-}
-"""What a user needs for a replay of topics."""
 
 
 class TopicSource(Struct, frozen=True):
@@ -44,14 +35,19 @@ class TopicSource(Struct, frozen=True):
 
     async def shards(self) -> tuple[Shard, ...]:
         """A shard a partition, as the brokers tell it now; see ``plan``."""
-        return await plan(self.settings, self.bounds)
+        async with naming_what_lacks(self.settings, Task.REPLAY):
+            return await plan(self.settings, self.bounds)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Evidence]:
         """The records, for one process: one stream of events and one of results at a time."""
         read_raw_names()
         free_what_is_dropped()
-        async with reader(self.settings) as events, reader(self.settings) as results:
+        async with (
+            naming_what_lacks(self.settings, Task.REPLAY),
+            reader(self.settings) as events,
+            reader(self.settings) as results,
+        ):
             yield _TopicEvidence(self.settings, events, results)
 
 

@@ -43,10 +43,8 @@ class Bounds(Struct, frozen=True):
     end: Bound | None = None
 
 
-FORMS = (
-    "a date (2026-05-04), a date and time (2026-05-04T13:30:00Z, UTC where it names no zone), "
-    "an offset (1200), or offsets by partition (0:1200,3:800)"
-)
+TIMES = "a date (2026-05-04), a date and time (2026-05-04T13:30:00Z, UTC where it names no zone)"
+FORMS = f"{TIMES}, an offset (1200), or offsets by partition (0:1200,3:800)"
 LARGEST = 2**63 - 1
 """Kafka's offsets are signed and have 64 bits."""
 
@@ -70,6 +68,13 @@ def bounds(begin: str | None, end: str | None) -> Bounds:
     if _is_behind(found.begin, found.end):
         raise ValueError(f"--from {begin} is behind --to {end}: nothing lies between them")
     return found
+
+
+def moment(option: str, text: str) -> Moment:
+    """What an option means that is a time. Raises ValueError with one line for a person where it is none."""
+    if not _TIME.fullmatch(text.strip()):
+        raise ValueError(f"{option} {text}: give {TIMES}")
+    return _moment(option, text.strip())
 
 
 def refuse_empty(asked: Bounds, *, has_events: bool) -> None:

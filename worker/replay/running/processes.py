@@ -18,12 +18,13 @@ import msgspec
 
 from worker.replay.planning.plan import Plan
 from worker.replay.reading.evidence import Evidence, EvidenceError, Shard
-from worker.replay.reading.topics import GRANTS
 from worker.replay.running.progress import Progress, Reached
 from worker.replay.running.whole import write_whole
 from worker.replay.running.working import Heard, Interrupted, ShardFiles
 from worker.replay.telling.outcome import ShardOutcome
-from worker.stream.errors import INFRASTRUCTURE, Refused, not_allowed, told
+from worker.stream.core_dumps import forbid_core_dumps
+from worker.stream.errors import INFRASTRUCTURE, Refused, told
+from worker.stream.unlogged import withhold_texts
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -212,6 +213,8 @@ def _replay(job: _Job, progress: Progress, answers: Connection) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # its parent says when to stop
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    forbid_core_dumps()
+    withhold_texts()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is told once, by the parent
     try:
@@ -248,7 +251,5 @@ def _in_words(error: BaseException, job: _Job) -> str:
     if isinstance(error, EvidenceError | Refused):
         return str(error)
     if isinstance(error, INFRASTRUCTURE):
-        if (refused := not_allowed(error, GRANTS, "this user")) is not None:
-            return str(refused)
         return f"replaying partition {job.shard.number} failed: {told(error)}"
     return f"replaying partition {job.shard.number} failed by a fault of this program: {told(error)}"

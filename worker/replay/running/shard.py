@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from worker.adjudication.redacted import redacted
 from worker.replay.deciding.bases_at_work import AtWork, BasesAtWork, told_bases
 from worker.replay.deciding.one_basis import Deciding
 from worker.replay.deciding.what_if import Turning, apart, others_of
@@ -48,6 +49,7 @@ CHECKPOINT_BATCHES = 400
 """After so many a checkpoint is written in any case: what a killed replay has to do once more."""
 
 
+@redacted
 class Checkpoint(Struct):
     """Where a shard's replay stands behind a batch: all that it needs to go on."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.adjudication.redacted import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from worker.replay.telling.differences import Cause
 
 
+@redacted
 class Told(NamedTuple):
     """A cause, and one sentence on how it was told."""
 

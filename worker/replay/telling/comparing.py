@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker.adjudication.decide import READJUDICATED
+from worker.adjudication.redacted import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,7 @@ MARK = b'"outcome":'
 BASIS = b',"basis":'
 
 
+@redacted
 class Changed(NamedTuple):
     """A line that differs, or the result as a whole where ``line`` is None."""
 

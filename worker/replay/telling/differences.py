@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from worker.adjudication.redacted import redacted
+
 Cause: TypeAlias = Literal["policy", "code_set", "history", "engine", "missing", "extra", "tampered"]
 """Why a decision differs:
 
@@ -23,6 +25,7 @@ or only the rules that are named; ``bytes``: nothing of what is said of lines, b
 ``result``: there is no other result to compare with."""
 
 
+@redacted
 class Difference(Struct, frozen=True, kw_only=True):
     """A row of the tables. ``before`` is what was published, ``after`` what replaying gives.
 
@@ -73,6 +76,7 @@ PHI_COLUMNS = ("member_id", "procedure", "service_date", "units_billed", "charge
 """Left out of the tables unless asked for."""
 
 
+@redacted
 class ShownFinding(Struct, frozen=True):
     """A finding; ``reason`` and ``evidence`` (``name: value, …``) can tell of the patient: only with PHI."""
 
@@ -85,6 +89,7 @@ class ShownFinding(Struct, frozen=True):
     evidence: str | None = None
 
 
+@redacted
 class ShownLine(Struct, frozen=True):
     """A line of a shown result."""
 
@@ -101,6 +106,7 @@ class ShownLine(Struct, frozen=True):
     """Only with PHI: procedure, modifiers, units, charge and date, for a person."""
 
 
+@redacted
 class ShownResult(Struct, frozen=True):
     """A result, published or of the replay, as far as a report shows it."""
 
@@ -113,6 +119,7 @@ class ShownResult(Struct, frozen=True):
     lines: tuple[ShownLine, ...]
 
 
+@redacted
 class Example(Struct, frozen=True):
     """A claim whose decision differs, with both explanations; null where a side has no result."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from worker.adjudication.redacted import redacted
 from worker.replay.reading.evidence import Shard
 from worker.replay.telling.differences import Example
 
@@ -15,6 +16,7 @@ NONE = "none"
 """Stands for no result, or no such line, where a flow begins or ends."""
 
 
+@redacted
 class Amount(Struct):
     """What differing lines come to. Charges are whole cents of what was billed."""
 
@@ -40,6 +42,7 @@ class Amount(Struct):
             self.charge_cents += other.charge_cents
 
 
+@redacted
 class Counts(Struct):
     """Numbers of a replay. Days are ISO dates (UTC) of the events: CloudEvents time, else the record's."""
 
@@ -104,6 +107,7 @@ def _add_into(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
             mine[name] = mine.get(name, 0) + value
 
 
+@redacted
 class ShardOutcome(Struct):
     """All that one shard's replay leaves, beside its rows."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
+from worker.adjudication.redacted import redacted
 from worker.replay.telling.billed import cents
 from worker.replay.telling.comparing import rules_of
 from worker.replay.telling.differences import Cause, Difference, Example, ShownFinding, ShownLine, ShownResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from worker.replay.telling.comparing import Changed
 
 
+@redacted
 class Found(NamedTuple):
     """A result that differs, with all that is told of it; a side that there is not is None."""
 
@@ -53,6 +55,7 @@ class Found(NamedTuple):
         }
 
 
+@redacted
 class Tellings(Struct):
     """What was told of a shard so far, but for its rows."""
 

@@ -1,0 +1,1 @@
+"""Whether published results are signed, and by whom."""
