@@ -92,15 +92,17 @@ class KafkaBroker:
         settings: Mapping[str, str | int] | None = None,
         place: Place | None = None,
         listeners: Sequence[Listener] = (),
+        jvm: Sequence[str] = (),
     ) -> None:
         """Keep data, settings and log under ``directory``; listen on ``port`` or else on a free one.
 
         ``settings`` are broker settings (those of ``server.properties``) that override the devkit's;
         ``place`` is for a node of a cluster of several; ``listeners`` are others than that of ``port``, which
-        is the brokers' own.
+        is the brokers' own; ``jvm`` are further options of its JVM, as ``-Dname=value``.
         Raises BrokerError if the machine cannot run it.
         """
         self._java, self._jars = java(), kafka_jars()
+        self._jvm = (*_JVM, *jvm)
         own_port, controller_port = free_ports(2)
         self._port = port or own_port
         self._place = place or Place(1, new_cluster_id(), [controller_port])
@@ -198,7 +200,7 @@ class KafkaBroker:
 
     def _command(self, main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={LOGGING}"
-        return [self._java, *_JVM, logging, "-cp", f"{self._jars}/*", main, *arguments]
+        return [self._java, *self._jvm, logging, "-cp", f"{self._jars}/*", main, *arguments]
 
     def _claim_directory(self) -> None:
         # Kafka looks for another broker on its data only after it has written to them: both would break.

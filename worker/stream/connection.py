@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.structs import ConsumerRecord
+
+from worker.adjudication.redacted import redacted
+from worker.stream.connecting.bearer import TokenFile, Tokens
+from worker.stream.connecting.secret_file import SecretFile
+from worker.stream.connecting.session import secure_connections
+from worker.stream.connecting.tls import Tls, TlsFiles, tls_files
 from worker.stream.errors import Refused
 
 if TYPE_CHECKING:
@@ -12,13 +19,17 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
+redacted(ConsumerRecord)  # aiokafka's own words would be key, value and headers of whatever a client reads
+
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Keyword arguments that aiokafka's consumer, producer and admin client have in common.
 
-    Passwords are read from their files here, each time, so that a rotated secret is used from the next
-    connection on. Raises Refused if a file cannot be read or does not hold what it should.
+    No secret is among them, but where it is read: certificates, passwords and tokens are those of the files
+    when a connection is made, by every client and as long as it lives. Raises Refused if a file cannot be
+    read, or does not hold what it should, when it is looked at first.
     """
+    secure_connections()
     known: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers.split(","),
         "client_id": settings.app_id,
@@ -27,11 +38,14 @@ def connection(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
     }
     if "SSL" in settings.security_protocol:
-        known["ssl_context"] = _tls(settings)
+        known["ssl_context"] = _tls(tls_files(settings))
     if settings.security_protocol.startswith("SASL"):
         known["sasl_mechanism"] = settings.sasl_mechanism
-        known["sasl_plain_username"] = settings.sasl_username
-        known["sasl_plain_password"] = _secret(settings.sasl_password_file)
+        if settings.sasl_mechanism == "OAUTHBEARER":
+            known["sasl_oauth_token_provider"] = _tokens(settings)
+        elif settings.sasl_password_file is not None:
+            known["sasl_plain_username"] = settings.sasl_username
+            known["sasl_plain_password"] = _secret(settings.sasl_password_file, "MMS_SASL_PASSWORD_FILE")
     return known
 
 
@@ -39,34 +53,31 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _tls(settings: Settings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise Refused(f"MMS_TLS_CA_FILE cannot be used: {error.strerror or error}") from error
-    if settings.tls_cert_file is not None:
-        # Without any password OpenSSL would ask for one, on a terminal that nobody watches.
-        password = _secret(settings.tls_key_password_file) or ""
-        try:
-            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password)
-        except (OSError, ValueError) as error:
-            raise Refused(
-                f"MMS_TLS_CERT_FILE and MMS_TLS_KEY_FILE cannot be used: {_told(error)}; they must be a PEM "
-                "certificate and its key, and MMS_TLS_KEY_PASSWORD_FILE must open a key that is encrypted"
-            ) from error
-    return context
+@lru_cache
+def _tls(files: TlsFiles) -> Tls:
+    # One of the process: what is kept while files are exchanged is not lost where a client is made meanwhile.
+    return Tls(files)
 
 
-def _told(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+@lru_cache
+def _secret(path: Path, setting: str) -> SecretFile:
+    return SecretFile(path, setting)
 
 
-def _secret(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise Refused(f"the secret's file {path} is not UTF-8 text") from None  # the error holds the secret
-    except OSError as error:
-        raise Refused(f"the secret's file {path} cannot be read: {error.strerror}") from error
+def _tokens(settings: Settings) -> Tokens:
+    if settings.oauth_token_file is not None:
+        return TokenFile(settings.oauth_token_file)
+    secret = settings.oauth_client_secret_file
+    if settings.oauth_token_url is None or settings.oauth_client_id is None or secret is None:
+        raise Refused("OAUTHBEARER needs MMS_OAUTH_TOKEN_FILE, or MMS_OAUTH_TOKEN_URL with a client")
+    asked = settings.oauth_token_url, settings.oauth_client_id, settings.oauth_scope
+    return _token_service((*asked, settings.request_timeout_s), secret, settings.tls_ca_file)
+
+
+@lru_cache
+def _token_service(asked: tuple[str, str, str | None, float], secret: Path, ca: Path | None) -> Tokens:
+    # Imported here: aiohttp is a tenth of a second of every command, and few have a use for it.
+    from worker.stream.connecting.token_service import Client, TokenService  # noqa: PLC0415  see above
+
+    known_by = _tls(TlsFiles(ca, None, None, None))
+    return TokenService(Client(*asked), _secret(secret, "MMS_OAUTH_CLIENT_SECRET_FILE"), known_by)

@@ -1,0 +1,356 @@
+"""What connections are secured with: files that are renewed, tokens and their service, the least TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.stream.certificates import HERE, Authority, Issued
+from tests.stream.streamkit import Clock
+from tests.stream.tokenkit import Issuer, Service, serving
+from worker.settings import Settings
+from worker.stream.connecting.bearer import TokenFile
+from worker.stream.connecting.refusal import Attempt, NotConnectedError, SecurityError, refusal
+from worker.stream.connecting.secret_file import SecretFile
+from worker.stream.connecting.session import connect
+from worker.stream.connecting.tls import NO_FILES, Tls, TlsFiles
+from worker.stream.connecting.token_service import MAX_ANSWER_BYTES, Client, TokenService
+from worker.stream.connection import connection
+
+SECRET = "open=sesame&more"  # noqa: S105  a test's
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority("test")
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def pair(authority: Authority, tmp_path: Path) -> TlsFiles:
+    """A CA's file, a client certificate and its key."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    return TlsFiles(ca, *authority.issue("first").save(tmp_path, "client"), None)
+
+
+@asynccontextmanager
+async def peer(authority: Authority, issued: Issued, directory: Path) -> AsyncIterator[Callable[[Tls], Any]]:
+    """A TLS server; what is given tells the name of the client certificate that it sees of a context."""
+    certificate, key = issued.save(directory, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.pem.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificate, key)
+
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ((common_name,),) = writer.get_extra_info("peercert")["subject"]
+        writer.write(common_name[1].encode() + b"\n")
+        writer.close()
+
+    server = await asyncio.start_server(tell, HERE, 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+
+    async def seen(tls: Tls) -> str:
+        reader, writer = await asyncio.open_connection(HERE, port, ssl=tls.context())
+        try:
+            return (await reader.readline()).decode().strip()
+        finally:
+            writer.close()
+
+    async with server:
+        yield seen
+
+
+async def test_a_renewed_certificate_is_shown_at_the_next_connection_and_not_before_its_key_is_there(
+    authority: Authority, pair: TlsFiles, tmp_path: Path
+) -> None:
+    async with peer(authority, authority.issue("server", [HERE]), tmp_path) as seen:
+        tls = Tls(pair)
+        assert await seen(tls) == "first"
+        assert pair.certificate is not None
+        assert pair.key is not None
+        renewed = authority.issue("second")
+        with capture_logs() as logs:
+            pair.certificate.write_bytes(renewed.certificate)
+            assert [await seen(tls), await seen(tls)] == ["first", "first"]
+            pair.key.write_bytes(renewed.key)
+            assert await seen(tls) == "second"
+    assert [line["log_level"] for line in logs] == ["warning", "info"]
+    assert "KEY_VALUES_MISMATCH" in logs[0]["error"]
+
+
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN CERTIFICATE-----\nMIIB", None])
+async def test_a_ca_file_that_is_being_written_leaves_the_former_in_use(
+    authority: Authority, pair: TlsFiles, tmp_path: Path, content: bytes | None
+) -> None:
+    async with peer(authority, authority.issue("server", [HERE]), tmp_path) as seen:
+        tls = Tls(pair)
+        assert pair.ca is not None
+        if content is None:
+            pair.ca.unlink()
+        else:
+            pair.ca.write_bytes(content)
+        assert await seen(tls) == "first"
+
+
+async def test_a_ca_that_was_taken_out_is_not_trusted_any_more(
+    authority: Authority, pair: TlsFiles, tmp_path: Path
+) -> None:
+    async with peer(authority, authority.issue("server", [HERE]), tmp_path) as seen:
+        tls = Tls(pair)
+        assert await seen(tls) == "first"
+        assert pair.ca is not None
+        pair.ca.write_bytes(Authority("another").pem)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await seen(tls)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_older_tls_than_1_2_is_not_spoken(authority: Authority, pair: TlsFiles, tmp_path: Path) -> None:
+    certificate, key = authority.issue("old", [HERE]).save(tmp_path, "old")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.load_cert_chain(certificate, key)
+    async with await asyncio.start_server(lambda *_: None, HERE, 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotConnectedError):
+            await connect(HERE, port, security_protocol="SSL", ssl_context=Tls(pair))
+        older = Tls(pair).context()
+        older.minimum_version = ssl.TLSVersion.TLSv1
+        older.set_ciphers("ALL:@SECLEVEL=0")
+        _, writer = await asyncio.open_connection(HERE, port, ssl=older)  # it is a server of older ones
+        assert writer.get_extra_info("cipher")[1] == "TLSv1.0"
+        writer.close()
+
+
+async def test_a_broker_that_does_not_know_the_password_is_not_trusted() -> None:
+    """What aiokafka raises when the server's signature of SCRAM is wrong is a ValueError."""
+    attempt = Attempt("broker:9093", "SASL_SSL", "SCRAM-SHA-512", "worker", NO_FILES)
+    told = str(refusal(ValueError("Server sent wrong signature!"), attempt))
+    assert told.startswith("broker:9093 is not trusted: it did not answer a login by SCRAM-SHA-512")
+
+
+def test_a_secret_is_the_former_one_while_its_file_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("first\n")
+    secret = SecretFile(path, "MMS_SASL_PASSWORD_FILE")
+    with capture_logs() as logs:
+        path.write_text("")
+        assert [secret.value(), secret.value()] == ["first", "first"]
+        path.unlink()
+        assert secret.value() == "first"
+        path.write_text("second\r\n")
+        assert secret.value() == "second"
+    (line,) = logs
+    assert line["error"] == f"MMS_SASL_PASSWORD_FILE: the secret's file {path} is empty"
+
+
+async def test_a_token_file_is_read_for_every_connection(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("header.claims.signature\n")
+    tokens = TokenFile(path)
+    assert await tokens.token() == "header.claims.signature"
+    path.write_text("renewed==")
+    assert await tokens.token() == "renewed=="
+
+
+@pytest.mark.parametrize("content", ["", "\n", "a b", "a\x01auth=Bearer b", "a,b", "a\nb", "ключ", "a=b"])
+async def test_what_would_break_the_login_is_no_token_and_is_not_quoted(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(content)
+    with pytest.raises(SecurityError, match=f"^MMS_OAUTH_TOKEN_FILE={path} holds no ") as refused:
+        await TokenFile(path).token()
+    assert "Bearer b" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+class TestTokenService:
+    @pytest.fixture
+    async def service(self, issuer: Issuer) -> AsyncIterator[Service]:
+        async with serving(Service(issuer, "worker 1", SECRET, lasts=100)) as service:
+            yield service
+
+    @pytest.fixture
+    def secret(self, tmp_path: Path) -> Path:
+        path = tmp_path / "secret"
+        path.write_text(f"{SECRET}\n")
+        return path
+
+    @pytest.fixture
+    def renew(self, secret: Path) -> Callable[[str], int]:
+        return secret.write_text
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def tokens(self, service: Service, secret: Path, clock: Clock) -> TokenService:
+        return asking(service.url, secret, clock)
+
+    async def test_a_token_is_asked_for_once_and_again_when_most_of_its_life_is_over(
+        self, service: Service, tokens: TokenService, clock: Clock
+    ) -> None:
+        first = await tokens.token()
+        clock.time += 79
+        assert await tokens.token() == first
+        assert len(service.asked) == 1
+        clock.time += 1
+        await tokens.token()
+        assert len(service.asked) == 2
+
+    async def test_many_connections_ask_for_one_token_together(
+        self, service: Service, tokens: TokenService
+    ) -> None:
+        service.delay = 0.05
+        found = await asyncio.gather(*[tokens.token() for _ in range(20)])
+        assert len(set(found)) == len(service.asked) == service.most_at_once == 1
+
+    async def test_one_of_unknown_life_is_for_one_connection(
+        self, service: Service, tokens: TokenService
+    ) -> None:
+        service.body = b'{"access_token": "abc", "token_type": "bearer"}'
+        assert [await tokens.token(), await tokens.token()] == ["abc", "abc"]
+        assert len(service.asked) == 2
+
+    async def test_one_that_a_broker_refused_is_not_used_again(
+        self, service: Service, tokens: TokenService
+    ) -> None:
+        await tokens.token()
+        tokens.refused()
+        await tokens.token()
+        assert len(service.asked) == 2
+
+    async def test_a_renewed_secret_is_used_for_the_next_token(
+        self, service: Service, tokens: TokenService, renew: Callable[[str], int]
+    ) -> None:
+        await tokens.token()
+        tokens.refused()
+        service.secret = "renewed"  # noqa: S105  a test's
+        with pytest.raises(SecurityError):
+            await tokens.token()
+        renew("renewed")
+        await tokens.token()
+
+    async def test_a_refusal_is_one_line_without_secret_and_answer(
+        self, service: Service, tokens: TokenService
+    ) -> None:
+        service.secret = "another"  # noqa: S105  a test's
+        with pytest.raises(SecurityError) as refused:
+            await tokens.token()
+        assert str(refused.value) == (
+            f"the token service {service.url} (MMS_OAUTH_TOKEN_URL) refuses a token "
+            "(HTTP 401, invalid_client); "
+            "see MMS_OAUTH_CLIENT_ID, MMS_OAUTH_CLIENT_SECRET_FILE and MMS_OAUTH_SCOPE"
+        )
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 302])
+    async def test_what_another_try_would_not_mend_is_told_as_that(
+        self, service: Service, tokens: TokenService, status: int
+    ) -> None:
+        service.status, service.body = status, b'{"error": "<secret>"}'
+        service.headers = {"Location": "http://127.0.0.1:1/"} if status == 302 else {}
+        with pytest.raises(SecurityError, match=rf"refuses a token \(HTTP {status}\)") as refused:
+            await tokens.token()
+        assert "<secret>" not in str(refused.value)
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 503])
+    async def test_what_may_pass_is_tried_again_as_a_broker_that_is_away_is(
+        self, service: Service, tokens: TokenService, status: int
+    ) -> None:
+        service.status = status
+        with pytest.raises(NotConnectedError, match=f"HTTP {status}") as told:
+            await tokens.token()
+        assert not isinstance(told.value, SecurityError)
+        service.status = None
+        await tokens.token()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'{"token_type": "bearer"}',
+            b'{"access_token": 1}',
+            b'{"access_token": "a\\u0001b", "token_type": "bearer"}',
+            b'{"access_token": "", "token_type": "bearer"}',
+            b'{"access_token": "abc", "token_type": "mac"}',
+            b'{"access_token": "abc", "expires_in": "soon"}',
+            b'{"access_token": "' + b"a" * MAX_ANSWER_BYTES + b'"}',
+            b"[" * 100_000,
+            b"\xff",
+        ],
+    )
+    async def test_an_answer_that_is_no_token_is_refused(
+        self, service: Service, tokens: TokenService, body: bytes
+    ) -> None:
+        service.body = body
+        with pytest.raises(SecurityError, match=r"\(MMS_OAUTH_TOKEN_URL\)"):
+            await tokens.token()
+
+    async def test_a_service_that_does_not_answer_in_time_is_waited_for_no_longer(
+        self, service: Service, secret: Path, clock: Clock
+    ) -> None:
+        service.delay = 0.5
+        with pytest.raises(NotConnectedError, match=r"did not answer within 0.1 s"):
+            await asking(service.url, secret, clock, within=0.1).token()
+
+    async def test_a_service_that_is_not_there_is_told(self, secret: Path, clock: Clock) -> None:
+        with pytest.raises(NotConnectedError, match="cannot be reached") as told:
+            await asking("http://127.0.0.1:1/token", secret, clock).token()
+        assert not isinstance(told.value, SecurityError)
+
+    async def test_a_service_of_another_ca_gets_no_secret(
+        self, issuer: Issuer, authority: Authority, secret: Path, clock: Clock, tmp_path: Path
+    ) -> None:
+        service = Service(issuer, "worker 1", SECRET)
+        certificate, key = authority.issue("tokens", [HERE]).save(tmp_path, "tokens")
+        ca = tmp_path / "other.pem"
+        ca.write_bytes(Authority("other").pem)
+        async with serving(service, certificate=certificate, key=key):
+            tokens = asking(service.url, secret, clock, ca=ca)
+            with pytest.raises(SecurityError, match=r"is not trusted: unable to get .*; see MMS_TLS_CA_FILE"):
+                await tokens.token()
+            ca.write_bytes(authority.pem)
+            await tokens.token()
+        assert len(service.asked) == 1
+
+
+def asking(
+    url: str, secret: Path, clock: Clock, *, ca: Path | None = None, within: float = 5
+) -> TokenService:
+    tls = Tls(TlsFiles(ca, None, None, None))
+    client = Client(url, "worker 1", None, within)
+    return TokenService(client, SecretFile(secret, "MMS_OAUTH_CLIENT_SECRET_FILE"), tls, clock)
+
+
+def test_no_argument_of_a_client_holds_a_secret(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("open sesame")
+    given = Settings(security_protocol="SASL_SSL", sasl_username="worker", sasl_password_file=secret)
+    assert "sesame" not in repr(connection(given))
+
+
+def test_clients_of_a_process_share_what_is_renewed(pair: TlsFiles) -> None:
+    """Or one that is made while a certificate has no key yet would end a worker that others keep going."""
+    settings = Settings(
+        security_protocol="SSL", tls_ca_file=pair.ca, tls_cert_file=pair.certificate, tls_key_file=pair.key
+    )
+    first = connection(settings)["ssl_context"]
+    assert pair.key is not None
+    pair.key.write_bytes(b"")
+    assert connection(settings)["ssl_context"] is first
