@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 from subprocess import PIPE, CompletedProcess, Popen
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,8 +27,11 @@ from worker.adjudication import adjudicate as adjudicate_event
 from worker.adjudication.claim import DOCUMENTED, EXPIRED, SUBMITTED, VOIDED, Claim
 from worker.adjudication.decode import MAX_VALUE_BYTES
 from worker.cli import app
+from worker.codes.listing import contents_of
+from worker.codes.releases import PACKAGE_DATA
 from worker.commands.adjudicate import LONG_FILE_BYTES
 from worker.devkit.generator import events, histories
+from worker.manifest import MANIFEST, manifest_of
 from worker.policies import catalog as policies
 from worker.settings import Settings, variable
 
@@ -272,13 +276,16 @@ def _spoiled_policies(tmp_path: Path) -> Path:
     for file in Path(policies.__file__).parent.glob("*.toml"):
         (directory / file.name).write_bytes(file.read_bytes())
     (directory / "ncci.toml").write_text("id = \n")
+    contents = {file.name: file.read_bytes() for file in directory.iterdir()}
+    (directory / MANIFEST).write_bytes(manifest_of(contents))
     return directory
 
 
 def _spoiled_codes(tmp_path: Path) -> Path:
     directory = tmp_path / "codes"
-    (directory / "icd10cm").mkdir(parents=True)
+    copytree(PACKAGE_DATA, directory)
     (directory / "icd10cm" / "2024-10-01_FY2025.txt").write_text("nonsense\n")
+    (directory / MANIFEST).write_bytes(manifest_of(contents_of(directory)))
     return directory
 
 

@@ -14,10 +14,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from confluent_kafka.admin import AclOperation, ResourceType
 
-from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.letterkit import SENT_MS, Record, dlq, letters, numbered, redrive, set_aside, write
 from tests.stream.streamkit import PARTITIONS, Stream
 from worker.adjudication.decode import Reason
@@ -32,6 +29,7 @@ from worker.stream.records import RawName
 from worker.stream.redrive.ledger import KEPT, ledger_topic
 from worker.stream.redrive.letter import letter_of
 from worker.stream.redrive.selection import Selection
+from worker.stream.rights.table import Task
 from worker.stream.topics import ABSENT, TopicSpec, create_missing
 
 DIAGNOSIS = "C44.311"
@@ -154,7 +152,7 @@ async def test_letters_are_listed_with_where_they_are_why_and_when_they_were_red
     assert one == {
         "partition": 1, "offset": 0, "time": SENT, "reason": "contract", "path": "$.data[0]",
         "source_topic": settings.input_topic, "source_partition": 1, "source_offset": 0, "redriven": None,
-        "fault": None,
+        "sealed_with": None, "fault": None,
     }  # fmt: skip
     assert (two["offset"], two["time"], two["source_offset"]) == (1, "2023-11-14T22:13:19.999Z", 1)
     (sent,) = (await stream.read(settings.input_topic))[1]
@@ -349,55 +347,6 @@ async def test_a_ledger_that_cannot_be_made_is_told_with_the_setting_at_fault(st
     assert done.stdout.endswith("; see MMS_REPLICATION\n")
 
 
-MAY_READ = "Describe and Read on the topics {dlq} and {dlq}.redriven"
-MAY_REDRIVE = (
-    "Describe and Read on the topic {dlq}, Describe and Write on {input}, Create, Describe, DescribeConfigs, "
-    "Read and Write on {dlq}.redriven"
-)
-MAY_FENCE = "Describe and Write on the transactional ids that begin with {dlq}.redriven-"
-
-
-async def test_what_is_not_allowed_is_told_with_what_to_grant(
-    new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> None:
-    describe, read = AclOperation.DESCRIBE, AclOperation.READ
-    topic, id_ = ResourceType.TOPIC, ResourceType.TRANSACTIONAL_ID
-    again = "redrive --execute --again --partition"
-    cases = [  # what was taken away stays so, and is not asked for again
-        (f"{again} 0", id_, "{dlq}.redriven-0", [], MAY_FENCE),
-        (f"{again} 1", topic, "{input}", [describe], MAY_REDRIVE),
-        ("redrive", topic, "{dlq}.redriven", [describe, read], MAY_REDRIVE),
-        ("list", topic, "{dlq}", [describe], MAY_READ),
-    ]
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        names = {"dlq": stream.settings.dead_letter_topic, "input": stream.settings.input_topic}
-        await stream.create_topics()
-        await set_aside(stream, numbered(1), 1)
-        assert (await redrive(stream)).returncode == 0
-        for command, kind, resource, allowed, grant in cases:
-            allow_only(broker.bootstrap, kind, resource.format(**names), allowed)
-            done = await dlq(stream, *command.split())
-            assert done.returncode == 2, done.stdout
-            (line,) = [line for line in done.stdout.splitlines() if line.startswith("mms-worker: ")]
-            assert line.startswith("mms-worker: the broker does not allow it (")
-            assert line.endswith(f"; grant this user {grant.format(**names)}")
-
-
-async def test_a_ledger_that_may_not_be_made_is_told_with_what_to_grant(
-    new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> None:
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        await stream.create_topics()
-        ledger = ledger_topic(stream.settings)
-        allow_only(broker.bootstrap, ResourceType.TOPIC, ledger, [AclOperation.DESCRIBE])
-        brokers_need = [AclOperation.CLUSTER_ACTION]
-        allow_only(broker.bootstrap, ResourceType.BROKER, "kafka-cluster", brokers_need)
-        told = f"topic {ledger} was not created: Authorization failed.; grant this user Create on it"
-        await refused(stream, "redrive", "--execute", told=told)
-
-
 def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others(offline: Stream) -> None:
     for arguments in (["list"], ["show", "0", "0"], ["redrive", "--execute"]):
         done = run(offline.command("dlq", *arguments), 60)
@@ -408,14 +357,18 @@ def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others(offline
 
 
 def test_a_failure_without_words_is_told_by_its_name(
-    offline: Stream, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    offline: Stream,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail() -> None:
+    async def fail(*_: object) -> None:
         raise TimeoutError
 
+    monkeypatch.setattr("worker.stream.rights.missing.require", fail)
     caplog.set_level(logging.CRITICAL, "aiokafka")  # as the command does, and it is put back
     with pytest.raises(SystemExit, match="2"):
-        answer_or_exit(fail(), offline.settings, {})
+        answer_or_exit(fail(), offline.settings, Task.LETTERS)
     assert capsys.readouterr().err.endswith(" (--bootstrap, MMS_BOOTSTRAP_SERVERS): TimeoutError\n")
 
 

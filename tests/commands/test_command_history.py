@@ -7,14 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from aiokafka import TopicPartition
-from confluent_kafka.admin import AclOperation, ResourceType
 
 from tests.adjudication.historykit import (
     MEMBER,
@@ -27,8 +24,6 @@ from tests.adjudication.historykit import (
     reference,
     void,
 )
-from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.streamkit import Stream
 from worker.adjudication import Adjudicated, Limits, Rejected, adjudicate, decode
 from worker.adjudication.stored import VERSION
@@ -254,19 +249,6 @@ async def test_a_history_of_another_member_that_cannot_be_read_does_not_matter(s
 async def test_a_topic_that_does_not_exist_is_told_with_its_setting(kafka: KafkaBroker, prefix: str) -> None:
     done = await history("show", MEMBER, "--bootstrap-servers", kafka.bootstrap, topic=prefix)
     assert refusal(done, 2) == f"mms-worker: topic {prefix} {ABSENT}; see MMS_CHANGELOG_TOPIC"
-
-
-async def test_what_is_not_allowed_is_told_with_what_to_grant(
-    new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> None:
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        await stream.create_topics()
-        topic = stream.settings.changelog_topic
-        allow_only(broker.bootstrap, ResourceType.TOPIC, topic, [AclOperation.DESCRIBE])
-        said = refusal(await show(stream, MEMBER), 2)
-        assert said.startswith("mms-worker: the broker does not allow it (")
-        assert said.endswith(f"; grant this user Describe and Read on the topic {topic}")
 
 
 async def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others() -> None:

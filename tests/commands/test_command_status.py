@@ -17,18 +17,16 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions
-from confluent_kafka.admin import AclOperation, ResourceType
 
 import worker.policies
-from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.letterkit import redrive
 from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, placed, until
 from worker.devkit.claims.bad import spoil
 from worker.devkit.generator import events
 from worker.devkit.ports import LOOPBACK, free_ports
+from worker.placing import place
+from worker.policies.catalog import manifests
 from worker.stream.outgoing import Outgoing
-from worker.stream.redrive.ledger import ledger_topic
 from worker.stream.transaction import TransactionalProducer
 
 HOUR_MS = 60 * 60 * 1000
@@ -88,6 +86,7 @@ def second_policies(directory: Path) -> Path:
     copytree(Path(worker.policies.__file__).parent, copied)
     with (copied / "ncci.toml").open("a") as document:
         document.write("# another edition\n")
+    place(manifests(copied))
     return copied
 
 
@@ -312,31 +311,6 @@ async def test_what_cannot_be_read_is_told_in_one_line(stream: Stream, tmp_path:
         "mms-worker: topic none-such does not exist, or this user may not describe it; "
         "repair: mms-worker topics create"
     )
-
-
-async def test_what_is_not_allowed_is_told_with_what_to_grant(
-    new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> None:
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        settings = stream.settings
-        await stream.create_topics()
-        await stream.publish(claims(4))
-        topics = (
-            f"Describe and Read on the topics {settings.input_topic}, {settings.results_topic}, "
-            f"{settings.dead_letter_topic}, {settings.changelog_topic} and {ledger_topic(settings)}"
-        )
-        group = f"Describe on the group {prefix} (MMS_APP_ID)"
-        for kind, name, allowed, grant in (
-            (ResourceType.TOPIC, settings.input_topic, [AclOperation.DESCRIBE], topics),
-            (ResourceType.GROUP, prefix, [], group),
-        ):
-            allow_only(broker.bootstrap, kind, name, allowed)
-            done = await status(stream)
-            assert done.returncode == 2, done.stdout
-            (line,) = done.stderr.splitlines()
-            assert line.startswith("mms-worker: the broker does not allow it (")
-            assert line.endswith(f"; grant this user {grant}")
 
 
 async def test_watching_draws_again_until_ctrl_c_and_leaves_the_terminal_as_it_was(stream: Stream) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from worker.commands.writing import Sink
     from worker.settings import Settings
-    from worker.stream.errors import Grants
+    from worker.stream.rights.table import Task
 
 NOT_READ = 2
 """Exit code where settings, brokers or topics do not allow to read what is asked for."""
@@ -62,24 +62,36 @@ def telling() -> Iterator[Sink]:
         exit_for(error)
 
 
-def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, grants: Grants) -> Answer:
+def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, task: Task) -> Answer:
     """What ``work`` returns; where Kafka or the network fails it, or it refuses, exit 2 with one line.
 
-    ``grants`` is what the user needs for it.
+    The line names the right that is missing where the brokers do not allow ``task``; ``work`` is not begun
+    if they say so beforehand.
     """
-    from worker.stream.errors import INFRASTRUCTURE, Refused, not_allowed
+    from worker.stream.errors import INFRASTRUCTURE, Refused
 
     # What goes wrong is told once, by the line below.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(work)
+        return asyncio.run(answer_of(work, settings, task))
     except Refused as error:
         exit_with(str(error), NOT_READ)
     except INFRASTRUCTURE as error:
-        if (refused := not_allowed(error, grants, "this user")) is not None:
-            exit_with(str(refused), NOT_READ)
         servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
         exit_with(f"{servers}: {str(error) or type(error).__name__}", NOT_READ)
+
+
+async def answer_of(work: Coroutine[Any, Any, Answer], settings: Settings, task: Task) -> Answer:
+    """What ``work`` returns. Raises NotAllowed with the right that is missing, before it begins or later."""
+    from worker.stream.rights.missing import naming_what_lacks, require
+
+    try:
+        await require(settings, task)
+    except BaseException:
+        work.close()
+        raise
+    async with naming_what_lacks(settings, task):
+        return await work
 
 
 def exit_with(message: str, code: int) -> NoReturn:

@@ -14,6 +14,7 @@ from worker.adjudication.decide import READJUDICATED
 from worker.adjudication.held import Held, Standing
 from worker.adjudication.member import Member, Ruled
 from worker.adjudication.outcome import line_decision
+from worker.adjudication.redacted import redacted
 from worker.adjudication.result import LineDecision
 from worker.adjudication.service import Service
 from worker.commands.faults import tell
@@ -24,6 +25,7 @@ BATCH = 32
 """Lines that are read together."""
 
 
+@redacted
 class Case(NamedTuple):
     """A claim of a member after all events of a file."""
 
@@ -51,6 +53,7 @@ class Case(NamedTuple):
         return self.ruled is None and self.held.is_open
 
 
+@redacted
 class Found(NamedTuple):
     """The claim with that id of each member who has one, and how many lines could be any claim's."""
 
@@ -58,6 +61,7 @@ class Found(NamedTuple):
     unread: int
 
 
+@redacted
 class _Said(NamedTuple):
     """A result with what brought it about, and the stored history from which it was decided."""
 

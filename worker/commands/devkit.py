@@ -93,16 +93,13 @@ def load(
     """
     from itertools import islice
 
-    from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
-
     from worker.devkit.load import records
+    from worker.stream.rights.table import Task
 
     settings = settings_or_exit(bootstrap)
     number = int(datetime.now(UTC).timestamp()) if seed is None else seed
-    rights = "Describe and Write on the input topic"
-    grants = {TopicAuthorizationFailedError: rights, ClusterAuthorizationFailedError: rights}
     wanted = islice(records(number, members), count)
-    sent = answer_or_exit(_send(settings, wanted, rate), settings, grants)
+    sent = answer_or_exit(_send(settings, wanted, rate), settings, Task.SEND)
     if sent is None:
         exit_with("the brokers did not take the last records in time", UNDELIVERED)
     print(f"sent {sent} records of seed {number}", flush=True)

@@ -86,10 +86,11 @@ def status(*, look: Look = ONCE, bootstrap: Bootstrap = None) -> None:
         settings = settings_or_exit(bootstrap)
 
         from worker.commands.status_page import page
-        from worker.stream.status.reading import Reader, to_tell
+        from worker.stream.rights.table import Task
+        from worker.stream.status.reading import Reader
 
         reader = Reader(settings, look.max_lag, dead_letters=look.dead_letters)
-        standing = answer_or_exit(reader.read(), settings, to_tell(settings))
+        standing = answer_or_exit(reader.read(), settings, Task.STATUS)
         with naming(out.name):
             if look.json:
                 out.write(document(standing))
@@ -115,10 +116,11 @@ def _watch(look: Look, bootstrap: str | None) -> None:
     settings = settings_or_exit(bootstrap)
 
     from worker.commands.status_watch import watching
-    from worker.stream.status.reading import Reader, to_tell
+    from worker.stream.rights.table import Task
+    from worker.stream.status.reading import Reader
 
     reader = Reader(settings, look.max_lag, dead_letters=look.dead_letters)
     work = watching(reader, console, look.every, all_partitions=look.all_partitions)
-    stopped_by = answer_or_exit(work, settings, to_tell(settings))
+    stopped_by = answer_or_exit(work, settings, Task.STATUS)
     if stopped_by is not None:
         sys.exit(128 + stopped_by)

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from worker.settings import Settings
-    from worker.stream.errors import Grants
+    from worker.stream.rights.table import Task
 
-app = App(name="topics", help="Create and check the topics that the worker needs.")
+app = App(
+    name="topics", help="Create and check the topics that the worker needs, and tell who needs which rights."
+)
+app.command("worker.commands.acls:acls", name="acls")
 
 OK, DIFFERENT = 0, 1
 
@@ -28,26 +31,26 @@ def create(*, bootstrap: Bootstrap = None) -> None:
     A topic that exists is left as it is. How it differs is told with what repairs it; the exit
     code is 1 then.
     """
-    sys.exit(_main(_create, bootstrap))
+    from worker.stream.rights.table import Task
+
+    sys.exit(_main(_create, bootstrap, Task.CREATE_TOPICS))
 
 
 @app.command
 def check(*, bootstrap: Bootstrap = None) -> None:
     """Say how the topics differ from the settings, and how to repair that; the exit code is 1 if they do."""
-    sys.exit(_main(_check, bootstrap))
+    from worker.stream.rights.table import Task
+
+    sys.exit(_main(_check, bootstrap, Task.CHECK_TOPICS))
 
 
-def _main(work: Callable[[Settings], Coroutine[Any, Any, int]], bootstrap: str | None) -> int:
+def _main(work: Callable[[Settings], Coroutine[Any, Any, int]], bootstrap: str | None, task: Task) -> int:
     settings = settings_or_exit(bootstrap)
-
-    from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 
     from worker.stream.logs import configure_logs
 
     configure_logs(settings)
-    rights = "Describe and DescribeConfigs on the four topics, and Create to make them"
-    grants: Grants = {TopicAuthorizationFailedError: rights, ClusterAuthorizationFailedError: rights}
-    return answer_or_exit(work(settings), settings, grants)
+    return answer_or_exit(work(settings), settings, task)
 
 
 async def _create(settings: Settings) -> int:

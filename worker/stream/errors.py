@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePath
 
 from aiokafka.errors import (
@@ -31,6 +30,10 @@ class Refused(Stop):
     code = REFUSED
 
 
+class NotAllowed(Refused):
+    """A broker denies this user something that it needs."""
+
+
 class BreakerOpen(Stop):
     """Too much would become dead letters: going on could do more harm than stopping."""
 
@@ -55,21 +58,13 @@ class Fenced(Exception):  # noqa: N818
 INFRASTRUCTURE = (KafkaError, OSError, TimeoutError)
 """What Kafka and the network raise: worth another try, and its text knows nothing of claims."""
 
-Grants = Mapping[type[KafkaError], str]
-"""What somebody must be allowed, by what the broker raises when it is not."""
-
-GRANTS: Grants = {
-    TopicAuthorizationFailedError: (
-        "Describe, DescribeConfigs and Read on the input topic, Describe, DescribeConfigs, Read and Write on "
-        "the results, dead-letter and changelog topics"
-    ),
-    GroupAuthorizationFailedError: "Describe and Read on the group (MMS_APP_ID)",
-    TransactionalIdAuthorizationFailed: (
-        "Describe and Write on the transactional ids that begin with MMS_APP_ID"
-    ),
-    ClusterAuthorizationFailedError: "Describe and IdempotentWrite on the cluster",
-}
-"""Those of a worker."""
+DENIED = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    ClusterAuthorizationFailedError,
+)
+"""What is raised where a broker does not allow something; another try would not mend it."""
 
 
 def told(error: BaseException) -> str:
@@ -90,9 +85,15 @@ def told(error: BaseException) -> str:
     return f"{name} at {place}:{traceback.tb_lineno}"
 
 
-def not_allowed(error: BaseException, grants: Grants = GRANTS, whom: str = "this worker") -> Refused | None:
-    """The refusal that names what to grant, if a broker raised that ``whom`` is not allowed something."""
-    for kind, grant in grants.items():
-        if isinstance(error, kind):
-            return Refused(f"the broker does not allow it ({told(error)}); grant {whom} {grant}")
-    return None
+def denial(error: BaseException) -> BaseException:
+    """The broker's denial that ``error`` is, or was raised from."""
+    if isinstance(error, NotAllowed) and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
+def not_allowed(error: BaseException) -> NotAllowed | None:
+    """A refusal if a broker has denied something. It cannot say which right is missing: see ``rights``."""
+    if isinstance(error, DENIED):
+        return NotAllowed(f"the broker does not allow it ({told(error)})")
+    return error if isinstance(error, NotAllowed) else None

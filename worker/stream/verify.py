@@ -1,4 +1,4 @@
-"""What a worker looks at before it works: whether the topics are there, and as they must be."""
+"""What a worker looks at before it works: what it is allowed, and whether the topics are as they must be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.stream.errors import Refused
+from worker.stream.rights.missing import require
+from worker.stream.rights.table import Task
 from worker.stream.topics import admin, all_counted, differences, partition_counts
 
 if TYPE_CHECKING:
@@ -16,7 +18,11 @@ log = structlog.get_logger()
 
 
 async def verify_topics(settings: Settings) -> None:
-    """Raise Refused if a topic differs in something essential; other differences are logged."""
+    """Raise Refused if a right is missing, or a topic differs in something essential; the rest is logged.
+
+    Rights come first: a topic that this worker may not describe would look as if it were not there.
+    """
+    await require(settings, Task.RUN)
     async with admin(settings) as client:
         found = await differences(client, settings)
     for difference in found:
@@ -28,10 +34,13 @@ async def verify_topics(settings: Settings) -> None:
 
 
 async def verify_counts(settings: Settings) -> None:
-    """Raise Refused if a topic is missing or has not the partitions of the settings."""
+    """Raise Refused if a topic is missing or hidden, or has not the partitions of the settings."""
     async with admin(settings) as client:
         counts = await partition_counts(client)
-    _refuse([str(one) for one in all_counted(counts, settings)])
+    found = all_counted(counts, settings)
+    if any(one.missing for one in found):
+        await require(settings, Task.RUN)
+    _refuse([str(one) for one in found])
 
 
 def _refuse(reasons: list[str]) -> None:

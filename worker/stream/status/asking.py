@@ -20,6 +20,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 
+from worker.adjudication.redacted import redacted
 from worker.stream.connection import connection
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ AT_A_TIME = 8
 """Requests for one partition that are under way together."""
 
 
+@redacted
 class Part(NamedTuple):
     """What to fetch of a partition."""
 
@@ -45,6 +47,7 @@ class Part(NamedTuple):
     bytes: int = HEADERS_BYTES
 
 
+@redacted
 class Fetched(NamedTuple):
     """What came of a partition: the batch with the offset asked for, or the first behind it, and on."""
 

@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError
 
 from worker.stream.errors import Refused
 from worker.stream.redrive.ledger import ledger_topic
+from worker.stream.rights.missing import naming_what_lacks
+from worker.stream.rights.table import Task
 from worker.stream.status.asking import COMMITTED, EARLIEST, LATEST, asking
 from worker.stream.status.backlog import oldest
 from worker.stream.status.bases import last_bases
@@ -30,23 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from worker.settings import Settings
-    from worker.stream.errors import Grants
     from worker.stream.status.asking import Asking
     from worker.stream.status.letters import Counts
     from worker.stream.status.standing import Standing
 
 RETRY_S = 0.2
-
-
-def to_tell(settings: Settings) -> Grants:
-    """What somebody must be allowed who asks."""
-    topics = ", ".join(_topics(settings))
-    return {
-        TopicAuthorizationFailedError: (
-            f"Describe and Read on the topics {topics} and {ledger_topic(settings)}"
-        ),
-        GroupAuthorizationFailedError: f"Describe on the group {settings.app_id} (MMS_APP_ID)",
-    }
 
 
 class Reader:
@@ -73,7 +59,7 @@ class Reader:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.request_timeout_s
-        async with asking(self._settings) as client:
+        async with naming_what_lacks(self._settings, Task.STATUS), asking(self._settings) as client:
             while True:
                 try:
                     return summed(await self._read(client), self._settings, self._most_lag_s)
