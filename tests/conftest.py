@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 from contextlib import ExitStack
+from difflib import ndiff
+from pprint import pformat
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from tests.stream.streamkit import Stream
@@ -35,6 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"kafka", "new_broker"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("kafka")
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say in what values differ that show nothing of themselves: what tests compare is made up."""
+    if op != "==" or "(redacted)" not in f"{left!r}{right!r}":
+        return None
+    sides = (pformat(msgspec.to_builtins(side, enc_hook=repr), sort_dicts=False) for side in (left, right))
+    differing = ndiff(*(side.splitlines() for side in sides))
+    return ["values that are redacted differ", *(line.rstrip("\n") for line in differing)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,6 +9,8 @@ from cyclopts import App
 
 from worker import __version__
 from worker.commands.faults import abandon_standard_output, tell_if_heard
+from worker.stream.core_dumps import forbid_core_dumps
+from worker.stream.unlogged import withhold_texts
 
 app = App(name="mms-worker", version=__version__, help="Adjudicates claims for Mohs micrographic surgery.")
 app.command("worker.commands.adjudicate:adjudicate_file", name="adjudicate")
@@ -27,6 +29,8 @@ app.command("worker.commands.devkit:app", name="devkit")
 
 def main() -> None:
     """Entry point of ``mms-worker``."""
+    forbid_core_dumps()
+    withhold_texts()
     try:
         app()
     except BrokenPipeError:

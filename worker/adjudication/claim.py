@@ -12,6 +12,8 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
+from worker.adjudication.redacted import redacted
+
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
 
 # The published form of these is told in ``published``; here are the bounds of their length.
@@ -50,6 +52,7 @@ DOCUMENTED = "mms.documentation.received.v1"
 EXPIRED = "mms.documentation.expired.v1"
 
 
+@redacted
 class BillingProvider(Struct, frozen=True, gc=False, omit_defaults=True):
     """Who bills. ``tin`` is the tax id; a missing one relates to nothing."""
 
@@ -57,18 +60,21 @@ class BillingProvider(Struct, frozen=True, gc=False, omit_defaults=True):
     tin: Id | None = None
 
 
+@redacted
 class RenderingProvider(Struct, frozen=True, gc=False):
     """Who did the work."""
 
     npi: Id
 
 
+@redacted
 class Stage(Struct, frozen=True, gc=False, omit_defaults=True):
     """One stage of the excision and the number of tissue blocks it was cut into."""
 
     blocks: Annotated[int, Meta(ge=1, le=99)] | None = None
 
 
+@redacted
 class Lesion(Struct, frozen=True, gc=False, omit_defaults=True):
     """What the records say of one lesion of the member on the service date."""
 
@@ -87,6 +93,7 @@ class Lesion(Struct, frozen=True, gc=False, omit_defaults=True):
     stages: Annotated[tuple[Stage, ...], Meta(max_length=20)] | None = None
 
 
+@redacted
 class Documentation(Struct, frozen=True, gc=False, omit_defaults=True):
     """The records sent with a claim. ``lesions=()`` says nothing of lesions it does not list."""
 
@@ -94,6 +101,7 @@ class Documentation(Struct, frozen=True, gc=False, omit_defaults=True):
     lesions: Annotated[tuple[Lesion, ...], Meta(max_length=30)] | None = None
 
 
+@redacted
 class Line(Struct, frozen=True, gc=False, omit_defaults=True):
     """One billed service. ``diagnosis_pointers`` count from 1 into the claim's diagnoses."""
 
@@ -109,6 +117,7 @@ class Line(Struct, frozen=True, gc=False, omit_defaults=True):
     lesion: Id | None = None
 
 
+@redacted
 class Claim(Struct, frozen=True, gc=False, omit_defaults=True):
     """Data of ``mms.claim.submitted.v1``: a professional claim as the platform received it."""
 
@@ -127,6 +136,7 @@ class Claim(Struct, frozen=True, gc=False, omit_defaults=True):
     documentation: Documentation | None = None
 
 
+@redacted
 class ClaimVoided(Struct, frozen=True, gc=False):
     """Data of ``mms.claim.voided.v1``."""
 
@@ -134,6 +144,7 @@ class ClaimVoided(Struct, frozen=True, gc=False):
     member_id: Id
 
 
+@redacted
 class DocumentationReceived(Struct, frozen=True, gc=False):
     """Data of ``mms.documentation.received.v1``: records that came after the claim."""
 
@@ -143,6 +154,7 @@ class DocumentationReceived(Struct, frozen=True, gc=False):
     documentation: Documentation
 
 
+@redacted
 class DocumentationExpired(Struct, frozen=True, gc=False):
     """Data of ``mms.documentation.expired.v1``: the time for sending records has run out."""
 
@@ -161,6 +173,7 @@ DATA_TYPES: dict[str, type[EventData]] = {
 }
 
 
+@redacted
 class Event(Struct, frozen=True, gc=False):
     """A decoded input event.
 

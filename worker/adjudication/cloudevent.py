@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from worker.adjudication.claim import Claim
+from worker.adjudication.redacted import redacted
 
 Timestamp: TypeAlias = Annotated[
     str,
@@ -18,6 +19,7 @@ Timestamp: TypeAlias = Annotated[
 ]
 
 
+@redacted
 class Attributes(Struct, frozen=True):
     """The CloudEvents attributes that the contract knows."""
 

@@ -29,6 +29,7 @@ from worker.adjudication.history import Change, Folded, Limits, change_of, event
 from worker.adjudication.kept import unpack
 from worker.adjudication.member import Member, Ruled, rule_alone
 from worker.adjudication.outcome import line_decision, needed, outcome_of
+from worker.adjudication.redacted import redacted
 from worker.adjudication.reference import Reference
 from worker.adjudication.result import Basis, Cause, LineDecision, Needed, Outcome, Result
 from worker.adjudication.rulebook import MEMO_LIMIT
@@ -40,6 +41,7 @@ READJUDICATED = "history.readjudicated"
 FULL = Rejected("too_large", "$.member_id", "the member's history is full, at twice its cap")
 
 
+@redacted
 class Adjudicated(NamedTuple):
     """What an event brings about."""
 
@@ -109,6 +111,7 @@ def standing(event: Event, history: bytes, claim_id: str, reference: Reference) 
     )
 
 
+@redacted
 class _Said(NamedTuple):
     """What a result says of a claim."""
 

@@ -18,6 +18,7 @@ from worker.adjudication.policy import (
     IsTrue,
     SiteIn,
 )
+from worker.adjudication.redacted import redacted
 
 Truth: TypeAlias = bool | None
 Source: TypeAlias = Literal["documentation", "diagnosis"]
@@ -33,6 +34,7 @@ def any_of(truths: Iterable[Truth]) -> Truth:
     return None if unknown else False
 
 
+@redacted
 class Facts(NamedTuple):
     """What is known of the lesion that a Mohs line treats, documentation before diagnosis.
 

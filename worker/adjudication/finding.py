@@ -9,12 +9,14 @@ import orjson
 from msgspec import Struct
 
 from worker.adjudication.policy import Adjustment
+from worker.adjudication.redacted import redacted
 
 Verdict: TypeAlias = Literal["met", "not_met", "unknown", "violated", "satisfied"]
 Effect: TypeAlias = Literal["none", "limit", "pend", "deny"]
 Evidence: TypeAlias = tuple[tuple[str, object], ...]
 
 
+@redacted
 class Finding(Struct, frozen=True):
     """One rule's word on one line, as the contract publishes it.
 
@@ -33,6 +35,7 @@ class Finding(Struct, frozen=True):
     encoded: orjson.Fragment
 
 
+@redacted
 class Ruling(NamedTuple):
     """A finding with its effect: a denial, a pend for facts or for another line, or fewer units."""
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from worker.adjudication import kept
 from worker.adjudication.claim import FrequencyCode
+from worker.adjudication.redacted import redacted
 
 LETTERS = {"pay": b"p", "deny": b"d", "pend": b"?", "not_reviewed": b"-"}
 """How a history notes the decision on a line, and nothing else of what was said in words."""
@@ -43,6 +44,7 @@ class Standing(IntEnum):
 OPEN = frozenset({Standing.STANDS, Standing.UNHELD})
 
 
+@redacted
 class Published(Struct, frozen=True, gc=False, array_like=True):
     """The latest result of a claim: ``revision`` 0 before the first.
 
@@ -64,6 +66,7 @@ class Published(Struct, frozen=True, gc=False, array_like=True):
 NOTHING_PUBLISHED = Published()
 
 
+@redacted
 class Held(Struct, frozen=True, gc=False, array_like=True):
     """One claim of the member and what came for it. Days are proleptic ordinals.
 
@@ -105,6 +108,7 @@ class Held(Struct, frozen=True, gc=False, array_like=True):
         return self.standing in OPEN
 
 
+@redacted
 class History(Struct, frozen=True, gc=False, array_like=True):
     """What is held of a member, in the order of arrival."""
 

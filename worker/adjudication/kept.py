@@ -18,6 +18,7 @@ from worker.adjudication.claim import (
     RenderingProvider,
     Stage,
 )
+from worker.adjudication.redacted import redacted
 
 
 class _Biller(BillingProvider, frozen=True, gc=False, array_like=True): ...
@@ -47,6 +48,7 @@ class _Claim(Claim, frozen=True, gc=False, array_like=True, kw_only=True):
     documentation: _Documentation | None = None
 
 
+@redacted
 class Records(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Documentation that came after its claim, with its place in the order of merging (policy §6)."""
 

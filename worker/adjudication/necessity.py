@@ -20,6 +20,7 @@ from worker.adjudication.facts import (
 )
 from worker.adjudication.finding import Evidence, Finding, Ruling, Verdict
 from worker.adjudication.policy import Indication
+from worker.adjudication.redacted import redacted
 from worker.adjudication.rulebook import MEMO_LIMIT, Rulebook
 from worker.adjudication.service import Service
 
@@ -29,6 +30,7 @@ WIDE_FACTS = frozenset({"site", "histology", "diameter_cm"})
 VERDICTS: dict[Truth, Verdict] = {True: "met", False: "not_met", None: "unknown"}
 
 
+@redacted
 class Judged(NamedTuple):
     """One indication on one set of facts; sorts in the policy's order."""
 
@@ -114,6 +116,7 @@ class Questionnaire:
         return self._book.denied("necessity.indications", reason, shown)
 
 
+@redacted
 class Answer(NamedTuple):
     """What a panel says of a set of facts: each of its indications, and those that are met."""
 

@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from worker.adjudication.finding import Finding
 from worker.adjudication.policy import Adjustment
+from worker.adjudication.redacted import redacted
 
 Decision: TypeAlias = Literal["pay", "deny", "pend", "not_reviewed"]
 Outcome: TypeAlias = Literal["pay", "deny", "partial", "pend", "void", "out_of_scope"]
 
 
+@redacted
 class LineDecision(Struct, frozen=True, gc=False):
     """What becomes of a line: 0 units allowed on a deny, None on pend and not_reviewed."""
 
@@ -25,6 +27,7 @@ class LineDecision(Struct, frozen=True, gc=False):
     findings: tuple[Finding, ...]
 
 
+@redacted
 class Needed(Struct, frozen=True, gc=False):
     """Facts of which any one could settle a pended line."""
 
@@ -33,6 +36,7 @@ class Needed(Struct, frozen=True, gc=False):
     facts: tuple[str, ...]
 
 
+@redacted
 class Cause(Struct, frozen=True, gc=False):
     """The event that brought about a result."""
 
@@ -41,6 +45,7 @@ class Cause(Struct, frozen=True, gc=False):
     type: str
 
 
+@redacted
 class Basis(Struct, frozen=True, gc=False):
     """What was decided by: rules, policies, code sets and history."""
 
@@ -58,6 +63,7 @@ class Basis(Struct, frozen=True, gc=False):
         return Basis(self.engine, self.policies, self.code_sets, self.digest, digest, json)
 
 
+@redacted
 class Result(Struct, frozen=True, gc=False):
     """Data of ``mms.claim.adjudicated.v1``."""
 

@@ -10,6 +10,7 @@ from worker.adjudication.claim import Claim, Lesion, Line
 from worker.adjudication.codesets import Tables
 from worker.adjudication.facts import Facts
 from worker.adjudication.finding import Evidence, Finding, Ruling
+from worker.adjudication.redacted import redacted
 from worker.adjudication.rulebook import MOHS_ROLES, Rulebook
 
 Status: TypeAlias = Literal["pay", "pend", "deny"]
@@ -17,6 +18,7 @@ LesionKind: TypeAlias = Literal["named", "own", "any"]
 """Named; a lesion of its own (59 or XS without a name); or the same as any other (policy §3, "Lesion")."""
 
 
+@redacted
 class Rank(NamedTuple):
     """Place of a claim in every competition: the earlier keeps its place (policy §6)."""
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mode.supervisors import CrashingSupervisor
 
+from worker.adjudication.redacted import redacted
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterable, Callable, Sequence
@@ -24,6 +26,7 @@ CHANNEL_BATCHES = 1024
 """Bound of the in-memory channel. Each lane has at most one batch in it, so it never makes one lane wait."""
 
 
+@redacted
 class Batch(NamedTuple):
     """Records of one lane, in offset order, and where their decision is awaited."""
 

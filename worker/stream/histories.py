@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.adjudication.redacted import redacted
 from worker.stream.pends import Pends
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Draft:
         self._changed = {}
 
 
+@redacted
 class Laid(NamedTuple):
     """Memory that was laid aside, complete up to ``next_offset`` of the input and no further."""
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.stream.errors import INFRASTRUCTURE
+from worker.stream.tracebacks import named, traced
 from worker.stream.uncaught import catch_the_rest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
@@ -105,42 +104,34 @@ def _rendered(settings: Settings) -> list[Processor]:
 
 
 def _without_texts(record: logging.LogRecord) -> bool:
-    """Let a record pass whose exceptions among the arguments have become the names of their types."""
+    """Let a record pass whose exceptions, its message or arguments of it, have become their types' names."""
+    if isinstance(record.msg, BaseException):
+        record.msg = named(record.msg)
     if isinstance(record.args, tuple):
-        record.args = tuple(
-            _named(value) if isinstance(value, BaseException) else value for value in record.args
-        )
+        record.args = tuple(_shown(value) for value in record.args)
+    elif isinstance(record.args, Mapping):
+        record.args = {name: _shown(value) for name, value in record.args.items()}
     return True
 
 
+def _shown(value: object) -> object:
+    """A value as a log tells it: of an exception the name, of bytes, which are a record's, how many."""
+    if isinstance(value, BaseException):
+        return named(value)
+    return f"{len(value)} bytes" if isinstance(value, (bytes, bytearray)) else value
+
+
 def _without_contents(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Of what asyncio could not give to anyone, keep the sentence: futures and arguments show claims."""
+    """Name exceptions, count bytes, and cut what asyncio could not give to anyone off behind its sentence.
+
+    What follows there, futures and arguments, shows claims.
+    """
+    for name in event.keys() - {"exc_info"}:
+        event[name] = _shown(event[name])
     if event.get("logger") == "asyncio":
         event["event"] = str(event["event"]).partition("\n")[0].partition("(")[0]
     return event
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    return "".join(_frames(exc_info[1], set())).rstrip("\n")
-
-
-def _frames(error: BaseException, seen: set[int]) -> Iterator[str]:
-    """What Python prints of an exception, those that led to it first and its members last."""
-    seen.add(id(error))
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before is not None and id(before) not in seen:
-        yield from _frames(before, seen)
-        yield "\nThis led to:\n\n"
-    if error.__traceback__ is not None:
-        yield "Traceback (most recent call last):\n"
-        yield from traceback.format_tb(error.__traceback__)
-    yield f"{_named(error)}\n"
-    if isinstance(error, BaseExceptionGroup):
-        for number, member in enumerate(error.exceptions, start=1):
-            yield f"\nNumber {number} of {len(error.exceptions)}:\n\n"
-            yield from _frames(member, seen)
-
-
-def _named(error: BaseException) -> str:
-    name = type(error).__qualname__
-    return f"{name}: {error}" if isinstance(error, INFRASTRUCTURE) and str(error) else name
+    return traced(exc_info[1])

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from worker.adjudication.redacted import redacted
 from worker.stream.records import has_raw_name, write_raw_names
 
 BATCH_BYTES = 1 << 20
 """Uncompressed size above which a producer batch is split; one larger record makes a batch of its own."""
 
 
+@redacted
 class Outgoing(NamedTuple):
     """A record to be written; its partition is its input's, ``timestamp`` is in milliseconds."""
 
@@ -28,6 +30,7 @@ class Outgoing(NamedTuple):
         return len(self.key or b"") + len(self.value or b"") + headers
 
 
+@redacted
 class Packed(NamedTuple):
     """A batch of the producer, closed, and what is in it."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.adjudication.redacted import redacted
+
 if TYPE_CHECKING:
     from worker.adjudication.decode import Headers
 
@@ -19,6 +21,7 @@ _FORM = re.compile(
 _LONGEST = 512
 
 
+@redacted
 class Origin(NamedTuple):
     """The span that a record was sent in, as its ``traceparent`` says."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed, ProducerFenced
 
+from worker.adjudication.redacted import redacted
 from worker.stream.connection import connection
 from worker.stream.errors import Fenced, Refused
 from worker.stream.outgoing import BATCH_BYTES, packed
@@ -31,6 +32,7 @@ COMPRESSION = "zstd"
 and a history 2.8 us, not 17) and little more than half of its space."""
 
 
+@redacted
 class _Delivery(NamedTuple):
     """A batch that was sent, and the broker's answer."""
 
