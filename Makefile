@@ -3,7 +3,8 @@
 # What is compiled needs a C compiler and Python's headers, `count` valgrind too, the benches Java and Maven.
 
 PYTHON ?= python3
-# A uv older than this cannot read the lock file; the pinned one comes into build/ where there is none.
+# A uv older than this cannot read the lock file; the pinned one, by hash of deploy/uv.txt, comes into build/ where
+# there is none.
 UV_OLDEST := 0.9.0
 UV_PINNED := 0.13.9
 
@@ -44,6 +45,10 @@ test: $(READY) ## Run every test, on a real Kafka where there are Java and Maven
 .PHONY: soak
 soak: $(READY) ## Run the tests that take minutes: workers and brokers killed again and again, on a real Kafka
 	$(BIN)/pytest -m soak $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz everything that reads what others wrote (ARGS="--target decode --seconds 60")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: chaos
 chaos: $(READY) ## Kill, freeze and cut off workers and brokers, and prove that nothing is lost (SEED= MINUTES= KILLS=)
@@ -117,6 +122,10 @@ bench-rolling: $(READY) ## Replace three workers under load, and measure what cl
 bench-overload: $(READY) ## Offer ten times what a worker sustains for a minute, then let it catch up (a quarter of an hour)
 	$(BIN)/python -m tests.bench.overload
 
+.PHONY: bench-hostile
+bench-hostile: compiled ## Measure what members cost who keep the contract and mean harm (ARGS="--events 1000")
+	@cd $(COMPILED) && $(FROM_COMPILED)/$(BIN)/python -m tests.bench.hostile $(ARGS)
+
 .PHONY: bench-replay
 bench-replay: $(READY) ## Replay a million events with one process and with two, beside the live worker (ARGS="--events 100000")
 	$(BIN)/python -m tests.bench.replay $(ARGS)
@@ -135,7 +144,7 @@ $(COMPILED)/.built: $(READY) $(BUILD_LOCK) pyproject.toml $(shell find worker -n
 	@touch $@
 
 $(BUILD_LOCK): $(READY) pyproject.toml uv.lock
-	@$(UV) export --frozen --quiet --no-dev --group build --no-emit-project --output-file $@ >/dev/null
+	@$(UV) export --frozen --quiet --no-dev --extra crypto --group build --no-emit-project --output-file $@ >/dev/null
 
 $(SHIPPED_ENV)/.synced: $(READY) pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(SHIPPED_ENV) $(UV) sync --frozen --quiet --no-dev --all-extras --no-install-project \
@@ -167,6 +176,11 @@ test-compiled: compiled ## Run on the compiled rules the tests that say what is 
 goldens: $(READY) ## Write anew the expected results beside the schemas' examples; read the difference
 	$(BIN)/python -m tests.contract.write_goldens
 
+.PHONY: manifests
+manifests: $(READY) ## List the package's own code sets and policies anew by their digests; read the difference
+	@$(BIN)/mms-worker codes manifest
+	@$(BIN)/mms-worker policy manifest
+
 .PHONY: dashboards
 dashboards: $(READY) ## Write dashboards and runbooks.html anew from their sources
 	$(BIN)/python -m grafana.source
@@ -197,7 +211,8 @@ endif
 $(CURDIR)/$(TOOLS)/uv-$(UV_PINNED)/bin/uv:
 	@echo "no uv of $(UV_OLDEST) or newer on the PATH: getting $(UV_PINNED) into $(TOOLS)"
 	@$(PYTHON) -m venv $(TOOLS)/uv-$(UV_PINNED)
-	@$(TOOLS)/uv-$(UV_PINNED)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_PINNED)
+	@$(TOOLS)/uv-$(UV_PINNED)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+	    --require-hashes --only-binary :all: --requirement deploy/uv.txt
 
 $(READY): pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet --python $(PYTHON)

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from tests.stream.bombs import as_made_before
 from tests.stream.inprocess import working
 from tests.stream.killing import events
 from tests.stream.oracle import assert_exactly_once
@@ -21,10 +22,13 @@ from worker.stream import source
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
 from worker.stream.records import _Batch
+from worker.stream.unpacking import UNPACKED_BYTES
 
 MIB = 1 << 20
 LARGE = 500_000
 """Bytes of padding that make a record large."""
+OF_A_BATCH = 26
+"""Large records that one batch is still unpacked with."""
 
 
 class Offer(NamedTuple):
@@ -99,6 +103,7 @@ async def test_the_bytes_of_large_records_are_bounded_though_a_fetch_brings_all_
 ) -> None:
     """Compressed, all of a partition is a hundredth of what it comes to."""
     records = [padded(record) for record in events(400, 32, 50)]
+    await as_made_before(stream)
     await stream.publish(records)
     await assert_bounded(stream, records, monkeypatch)
 
@@ -107,7 +112,10 @@ async def test_of_a_batch_of_many_large_records_no_more_is_made_than_its_lane_ta
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A producer's batch is unpacked as a whole, and one of them at a time; the collector is not needed."""
-    records = [padded(record) for record in events(400, 33, 50)]
+    made = placed(events(400, 33, 50), stream.settings.partitions)
+    records = [padded(record) for there in made.values() for record in there[:OF_A_BATCH]]
+    assert 10 * MIB < OF_A_BATCH * LARGE < UNPACKED_BYTES
+    await as_made_before(stream)
     await publish_as_one_batch_each(stream, records)
     unpacked = Unpacked(monkeypatch)
     gc.disable()

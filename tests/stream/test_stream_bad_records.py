@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.consumer import fetcher
 from aiokafka.record.util import calc_crc32c
 
+from tests.stream.bombs import as_made_before
 from tests.stream.oracle import decided
 from tests.stream.streamkit import PARTITIONS, Input, Stream, claims, neighbours, partition
 from worker.adjudication.decode import MAX_VALUE_BYTES, Reason
@@ -107,6 +108,7 @@ async def test_bad_records_become_dead_letters_and_their_neighbours_results(stre
         marked = spare[number]._replace(headers=[("traceparent", f"00-{number:032x}-01".encode())])
         spoiled[name] = bad.spoil(marked)
         records += [spoiled[name], good[2 * number + 1], good[2 * number + 2]]
+    await as_made_before(stream)
     stream.worker()
     await stream.publish(records, timestamp=1_700_000_000_000)
     await stream.drained(len(records))
@@ -219,6 +221,7 @@ async def test_a_headers_name_that_is_not_utf8_is_a_dead_letter_byte_for_byte(
 async def test_a_value_that_unpacks_to_more_than_an_input_batch_is_a_dead_letter(stream: Stream) -> None:
     first, large, last = neighbours(3, seed=41)
     large = large._replace(value=NOISE.randbytes(900_000) * 6)
+    await as_made_before(stream)
     stream.worker()
     await stream.publish([first, large, last], compression="zstd")
     await stream.drained(3)

@@ -12,11 +12,12 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from worker.stream.fetched import free_what_is_dropped
+from worker.stream.fetched import bound_what_is_unpacked
 from worker.stream.records import ZSTD, RawName, Records
+from worker.stream.unpacking import BoundedRecords
 
 LARGE = bytes(1 << 20)
-RECORDS = 40
+RECORDS = 15
 SLACK = 3 * len(LARGE)
 
 
@@ -48,7 +49,7 @@ def test_of_a_batch_that_is_being_read_no_record_is_made_that_was_not_asked_for(
 ) -> None:
     fetched = batch([LARGE] * RECORDS, raw=raw)
     with traced():
-        next(iter(Records(fetched).next_batch()))
+        next(iter(BoundedRecords(Records(fetched)).next_batch()))
         _, most = tracemalloc.get_traced_memory()
     assert most < copies * RECORDS * len(LARGE) + SLACK
 
@@ -56,7 +57,7 @@ def test_of_a_batch_that_is_being_read_no_record_is_made_that_was_not_asked_for(
 @pytest.mark.parametrize("raw", range(4))
 def test_the_records_around_a_name_that_is_not_utf_8_come_once_and_in_order(raw: int) -> None:
     values = [b"0", b"1", b"2", b"3"]
-    records = list(Records(batch(values, raw=raw)).next_batch())
+    records = list(BoundedRecords(Records(batch(values, raw=raw))).next_batch())
     assert [record.value for record in records] == values
     assert [record.offset for record in records] == [0, 1, 2, 3]
     assert [type(name) is RawName for record in records for name, _ in record.headers] == [
@@ -65,7 +66,7 @@ def test_the_records_around_a_name_that_is_not_utf_8_come_once_and_in_order(raw:
 
 
 def test_a_fetch_that_is_dropped_half_read_is_freed_without_the_collector() -> None:
-    free_what_is_dropped()
+    bound_what_is_unpacked("in")
     fetched = batch([LARGE] * RECORDS)
     with traced():
         unread = fetcher.PartitionRecords(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from worker.adjudication.claim import Claim
+from worker.adjudication.claim import Claim, Line
 from worker.adjudication.codesets import Tables
 from worker.adjudication.day import decide_day
 from worker.adjudication.documentation import documented
@@ -14,11 +14,13 @@ from worker.adjudication.enrich import enrich
 from worker.adjudication.expiry import decide_with_expiry
 from worker.adjudication.held import EMPTY, Held, History, Standing
 from worker.adjudication.kept import unpack
+from worker.adjudication.redacted import redacted
 from worker.adjudication.reference import Reference
 from worker.adjudication.rulebook import Rulebook
 from worker.adjudication.service import Rank, Service
 
 
+@redacted
 class Ruled(NamedTuple):
     """A claim with every ruling on its lines, in line order: what a result is folded from."""
 
@@ -28,12 +30,21 @@ class Ruled(NamedTuple):
     """The policies and the tables of each day of service."""
 
 
+@redacted
 class _Present(NamedTuple):
     """A claim that takes part in its days: with all its records, and its place among the others."""
 
     claim: Claim
     rank: Rank
     is_expired: bool
+
+
+@redacted
+class _Served(NamedTuple):
+    """A line, with the claim that it is of."""
+
+    by: _Present
+    line: Line
 
 
 def rule_alone(claim: Claim, reference: Reference, *, traced: bool = False) -> Ruled:
@@ -92,9 +103,11 @@ class Member:
             for held in meeting
             if held.standing is Standing.STANDS or held.claim_id in claim_ids
         ]
+        served = _by_day(present)
         ruled: dict[tuple[str, int], Service] = {}
         for ordinal in sorted(wanted):
-            for service in _decided(present, ordinal, ordinal in unheld, reference, traced=traced):
+            day = date.fromordinal(ordinal)
+            for service in _decided(served.get(day, ()), day, ordinal in unheld, reference, traced=traced):
                 ruled[service.claim.claim_id, service.line.line] = service
         return {
             one.claim.claim_id: _ruled(one.claim, ruled) for one in present if one.claim.claim_id in claim_ids
@@ -120,18 +133,26 @@ def _decides_alone(held: Held, wanted: frozenset[int]) -> bool:
     return held.standing is Standing.STANDS and not held.is_expired and wanted.issuperset(held.dates)
 
 
+def _by_day(present: Sequence[_Present]) -> dict[date, list[_Served]]:
+    """The lines of some claims by their day: a member may have many days, and each claim lines on each."""
+    found: dict[date, list[_Served]] = {}
+    for one in present:
+        for line in one.claim.lines:
+            found.setdefault(line.service_date, []).append(_Served(one, line))
+    return found
+
+
 def _decided(
-    present: Sequence[_Present], ordinal: int, is_blocked: bool, reference: Reference, *, traced: bool
+    served: Sequence[_Served], day: date, is_blocked: bool, reference: Reference, *, traced: bool
 ) -> Iterable[Service]:
     """The lines of a day, decided. A day on which a claim is not held cannot be: all of it pends."""
-    day = date.fromordinal(ordinal)
 
     def draw() -> list[Service]:
-        return _drawn(present, day, reference, traced=traced)
+        return _drawn(served, day, reference, traced=traced)
 
     if is_blocked:
         return [_pended_for_room(service) for service in draw()]
-    expired = frozenset(one.claim.claim_id for one in present if one.is_expired)
+    expired = frozenset(one.claim.claim_id for one, _ in served if one.is_expired)
     if expired:
         return decide_with_expiry(draw, day, expired)
     services = draw()
@@ -139,17 +160,18 @@ def _decided(
     return services
 
 
-def _drawn(present: Sequence[_Present], day: date, reference: Reference, *, traced: bool) -> list[Service]:
+def _drawn(served: Sequence[_Served], day: date, reference: Reference, *, traced: bool) -> list[Service]:
     """The lines of a day, before any ruling."""
     tables = reference.code_sets.on(day)
     services = []
-    for claim, rank, _ in present:
-        book = reference.rulebook(claim.payer_id, day)
-        for line in claim.lines:
-            if line.service_date == day:
-                service = enrich(claim, line, rank, book, tables)
-                service.traced = traced
-                services.append(service)
+    books: dict[str, Rulebook] = {}
+    for (claim, rank, _), line in served:
+        book = books.get(claim.payer_id)
+        if book is None:
+            book = books[claim.payer_id] = reference.rulebook(claim.payer_id, day)
+        service = enrich(claim, line, rank, book, tables)
+        service.traced = traced
+        services.append(service)
     return services
 
 

@@ -23,7 +23,7 @@ from worker.adjudication.redacted import redacted
 from worker.stream.deadletters import dead_letter, internal_error
 from worker.stream.histories import Draft, Histories, Size
 from worker.stream.outgoing import Outgoing
-from worker.stream.records import has_raw_name
+from worker.stream.records import STANDS_FOR, has_raw_name
 from worker.stream.results import ResultRecords
 from worker.stream.tally import Tally
 
@@ -248,6 +248,10 @@ def event_of(record: ConsumerRecord) -> Event | Rejected:
     """The record's event; a header's null value, which Kafka allows, is read as an empty one."""
     if not record.headers:
         return decode(record.value)
+    if record.headers[0][0] == STANDS_FOR:
+        return Rejected(
+            "too_large", "$", f"the batch it came in is not unpacked: see its header {STANDS_FOR}"
+        )
     if has_raw_name(record.headers):
         return Rejected("contract", "$", "a header's name is not UTF-8")
     return decode(record.value, [(name, value or b"") for name, value in record.headers])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ESCAPED = "surrogateescape"
+STANDS_FOR = "mms.packed-batch"
+"""The header of what stands for a batch that is not unpacked: its offsets and codec, and why."""
 ZSTD = _DefaultRecordBatchPy.CODEC_ZSTD
 
 

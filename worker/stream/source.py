@@ -17,11 +17,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from worker.stream.connection import connection
 from worker.stream.coordinator import heed_coordinators
-from worker.stream.fetched import free_what_is_dropped
+from worker.stream.fetched import bound_what_is_unpacked
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
 from worker.stream.leaving import leave
-from worker.stream.records import read_raw_names
 from worker.stream.startup import process_age
 from worker.stream.topics import INPUT_BYTES
 from worker.stream.verify import verify_counts
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
 POLL_MS = 200
 SLICE = 20
 """Most records that are made of a fetch before a lane may say that it has enough. They are read out of one
-producer's batch after the other: the bytes of the one that is being read are unpacked as a whole."""
+producer's batch after the other: the bytes of the one that is being read are unpacked as a whole, within a
+bound."""
 TURN_S = 0.01
 """How long slice may follow on slice before everything else in the process has its turn, heartbeats and
 commits among it; a slice that has begun is finished."""
@@ -288,9 +288,8 @@ async def _lag(lane: Lane) -> int | None:
 
 
 def _consumer(settings: Settings) -> AIOKafkaConsumer:
-    read_raw_names()
     heed_coordinators()
-    free_what_is_dropped()
+    bound_what_is_unpacked(settings.input_topic)
     return AIOKafkaConsumer(
         **connection(settings),
         group_id=settings.app_id,

@@ -91,8 +91,13 @@ def specs(settings: Settings) -> tuple[TopicSpec, ...]:
         "delete.retention.ms": str(2 * PRODUCER_ID_EXPIRATION_MS),
     }
     configs = {
-        settings.input_topic: kept(settings.input_retention_days, INPUT_BYTES),
-        settings.results_topic: kept(settings.results_retention_days, RESULT_BYTES) | as_old_as_input,
+        # The bound of a batch holds for what it is stored as: uncompressed, none unpacks to more than it.
+        settings.input_topic: kept(settings.input_retention_days, INPUT_BYTES)
+        | {"compression.type": "uncompressed"},
+        # What is signed of a result is the time that the worker gives it, too.
+        settings.results_topic: kept(settings.results_retention_days, RESULT_BYTES)
+        | as_old_as_input
+        | {"message.timestamp.type": "CreateTime"},
         settings.dead_letter_topic: kept(settings.dead_letter_retention_days, DEAD_LETTER_BYTES)
         | as_old_as_input,
         settings.changelog_topic: compacted | as_old_as_input,
@@ -123,7 +128,8 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
     """Create those of ``wanted`` that do not exist; returns their names.
 
-    Raises Refused with the broker's reason, and what to do where that is known, if it does not make one.
+    Raises Refused with the broker's reason, and what to do where that is known, if it does not make one; and
+    what aiokafka has for it if that is not allowed.
     """
     existing = await partition_counts(client)
     missing = [spec for spec in wanted if spec.name not in existing]
@@ -136,6 +142,8 @@ async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
     response = await client.create_topics(new)
     for topic, code, *reason in response.topic_errors:
         error = for_code(code)
+        if error in {TopicAuthorizationFailedError, ClusterAuthorizationFailedError}:
+            raise error(topic)
         if error not in {NoError, TopicAlreadyExistsError}:
             why = (reason[0] if reason else None) or error.__name__
             raise Refused(f"topic {topic} was not created: {why}{_remedy(error)}")
@@ -144,8 +152,6 @@ async def create_missing(client: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
 
 def _remedy(error: type[KafkaError]) -> str:
     """What to do about a topic that was not created, for the errors that tell."""
-    if error in {TopicAuthorizationFailedError, ClusterAuthorizationFailedError}:
-        return "; grant this user Create on it, or Describe if it exists already"
     settings = {InvalidReplicationFactorError: "MMS_REPLICATION", InvalidPartitionsError: "MMS_PARTITIONS"}
     return f"; see {settings[error]}" if error in settings else ""
 

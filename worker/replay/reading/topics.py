@@ -14,8 +14,7 @@ from worker.replay.reading.topic_plan import FROM_FILES, plan
 from worker.replay.reading.window import Bounds
 from worker.settings import Settings
 from worker.stream.bounded import reader, up_to_end
-from worker.stream.fetched import free_what_is_dropped
-from worker.stream.records import read_raw_names
+from worker.stream.fetched import bound_what_is_unpacked
 from worker.stream.rights.missing import naming_what_lacks
 from worker.stream.rights.table import Task
 
@@ -41,8 +40,7 @@ class TopicSource(Struct, frozen=True):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Evidence]:
         """The records, for one process: one stream of events and one of results at a time."""
-        read_raw_names()
-        free_what_is_dropped()
+        bound_what_is_unpacked(self.settings.input_topic)
         async with (
             naming_what_lacks(self.settings, Task.REPLAY),
             reader(self.settings) as events,
