@@ -88,6 +88,40 @@ def environment(objects: list[Object], pod: Object) -> dict[str, str]:
     return found | {one["name"]: one.get("value", "from a Secret") for one in container.get("env", [])}
 
 
+def mounted_files(pod: Object) -> dict[str, str]:
+    """The keys of Secrets by the paths at which the container finds them, as far as they are named.
+
+    A token of the ServiceAccount is here too, under the audience that it is for.
+    """
+    return {
+        f"{mounted['mountPath']}/{path}": key
+        for mounted, volume in _mounts(pod)
+        for path, key in _files(volume).items()
+    }
+
+
+def mount(pod: Object, root: Path) -> None:
+    """Make what the container would find, below a folder."""
+    for mounted, _ in _mounts(pod):
+        Path(f"{root}{mounted['mountPath']}").mkdir(parents=True)
+    for path in mounted_files(pod):
+        Path(f"{root}{path}").touch()
+
+
+def _mounts(pod: Object) -> list[tuple[Object, Object]]:
+    """The container's mounts, each with its volume."""
+    (container,) = pod["spec"]["containers"]
+    volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
+    return [(mount, volumes[mount["name"]]) for mount in container.get("volumeMounts", [])]
+
+
+def _files(volume: Object) -> dict[str, str]:
+    sources = volume.get("projected", {}).get("sources", [volume])
+    items = [item for source in sources for item in source.get("secret", {}).get("items", [])]
+    tokens = [source["serviceAccountToken"] for source in sources if "serviceAccountToken" in source]
+    return {item["path"]: item["key"] for item in items} | {one["path"]: one["audience"] for one in tokens}
+
+
 def validate(one: Object) -> None:
     """Raise what is wrong with an object, a field that its kind does not have among it."""
     if one["kind"] in CUSTOM:

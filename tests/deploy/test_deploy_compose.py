@@ -136,7 +136,7 @@ def test_the_images_are_of_this_version_and_the_extra_is_the_projects() -> None:
     images = {name: SERVICES[name]["image"] for name in OURS}
     plain = f"mms-adjudication-worker:{__version__}"
     assert images == dict.fromkeys(OURS, plain) | {"replay": f"{plain}-replay"}
-    assert SERVICES["replay"]["build"]["args"] == {"EXTRAS": "replay"}
+    assert SERVICES["replay"]["build"]["args"] == {"EXTRAS": "crypto replay"}
 
 
 def test_each_image_is_built_once_and_by_a_service_that_whoever_takes_it_waits_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from base64 import b64encode
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +24,12 @@ from tests.conftest import IN_CI
 from tests.contract.corpus import EXAMPLES, history_files
 from tests.deploy.building import IMAGE_USER, Image, build, entry_point, give_write_permission
 from tests.deploy.dockerfile import DOCKERFILE, PROJECT, context, is_ignored, stages
+from tests.sealing.keys import secret
+from tests.stream.signingkit import assert_signed, key_pair
 from tests.stream.streamkit import until
 from worker import __version__
 from worker.settings import PREFIX, Settings, variable
+from worker.stream.sealing.envelope import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +119,13 @@ def test_extras_are_asked_for_by_a_build_argument(tmp_path: Path, extras: str, a
     (sync,) = [line.split()[1:] for line in commands(tmp_path, EXTRAS=extras) if " uv sync " in line]
     assert sync[:4] == ["uv", "sync", "--frozen", "--no-dev"]
     assert sync[5:] == asked
+
+
+def test_what_sealing_and_signing_need_is_in_the_image_unless_a_build_argument_says_otherwise() -> None:
+    given = {name: value for one in BUILDER if one.word == "ARG" for name, value in one.variables.items()}
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert given["EXTRAS"] == "crypto"
+    assert given["EXTRAS"] in extras
 
 
 @pytest.mark.parametrize(
@@ -208,12 +221,21 @@ def test_what_would_write_a_file_is_found_out(image: Image) -> None:
 
 
 async def test_it_runs_as_a_worker_on_real_kafka_without_writing_anything(
-    image: Image, stream: Stream
+    image: Image, stream: Stream, mounted: Path
 ) -> None:
     settings = {
         variable(name): str(getattr(stream.settings, name)) for name in stream.settings.model_fields_set
     }
     assert all(name.startswith(PREFIX) for name in settings)
+    pair = key_pair(mounted, "signing")
+    as_mounted(mounted / "sealing", "2026-11", b64encode(secret("2026-11")))
+    as_mounted(mounted / "secret", "signing.pem", pair.private.read_bytes())
+    settings |= {
+        "MMS_SEALING_KEYS_DIR": str(mounted / "sealing"),
+        "MMS_SEALING_KEY": "2026-11",
+        "MMS_SEALING_REQUIRED": "true",
+        "MMS_SIGNING_KEY_FILE": str(mounted / "secret" / "signing.pem"),
+    }
     with ExitStack() as ending:
         worker = ending.enter_context(image.start("run", **settings))
         ending.callback(worker.kill)
@@ -223,6 +245,34 @@ async def test_it_runs_as_a_worker_on_real_kafka_without_writing_anything(
         worker.send_signal(signal.SIGTERM)
         out, err = worker.communicate(timeout=60)
         assert worker.returncode == 0, out + err
+    results, histories = [
+        list(chain.from_iterable((await stream.read(topic)).values()))
+        for topic in (stream.settings.results_topic, stream.settings.changelog_topic)
+    ]
+    assert results
+    for record in results:
+        assert_signed(record, pair)
+    assert {parts_of(record.value).key_id for record in histories} == {"2026-11"}
+
+
+@pytest.fixture
+def mounted() -> Iterator[Path]:
+    """A folder that the image's user may look into, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def as_mounted(folder: Path, name: str, content: bytes) -> None:
+    """A file as the kubelet mounts it: links to a folder of its own, for the pod's group alone."""
+    held = folder / "..2026_11_22_09_00_00.1"
+    held.mkdir(parents=True)
+    (held / name).write_bytes(content)
+    (folder / "..data").symlink_to(held.name)
+    (folder / name).symlink_to(f"..data/{name}")
+    (held / name).chmod(0o440)
+    if os.geteuid() == 0:
+        os.chown(held / name, 0, IMAGE_USER)
 
 
 async def _committed(stream: Stream, records: int) -> bool:

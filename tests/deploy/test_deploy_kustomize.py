@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import pytest
@@ -18,6 +18,8 @@ from tests.deploy.cluster import (
     built,
     environment,
     is_met,
+    mount,
+    mounted_files,
     named,
     of_kind,
     pods,
@@ -32,16 +34,22 @@ from worker import __version__
 from worker.commands.run import run
 from worker.settings import PREFIX, Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 TRACED = "../../tests/deploy/traced"
 """A kustomization of the tests': the base with the component that no overlay has."""
 OUTSIDE = "../../tests/deploy/outside"
 """Another: production with brokers outside the cluster."""
+SEALED = "../../tests/deploy/sealed"
+"""Production with sealed histories and signed results."""
+SEALED_DEV = "../../tests/deploy/sealed-dev"
+"""The overlay that has a Job, with sealed histories."""
+CERTIFIED = "../../tests/deploy/certified"
+"""The base and the toolbox, known to the brokers by a certificate."""
+TOKENS = "../../tests/deploy/tokens"
+"""The same by the cluster's tokens."""
 PRODUCTION = "overlays/production"
 OVERLAYS = ("overlays/dev", PRODUCTION)
-ALL = ("base", *OVERLAYS, TRACED, OUTSIDE)
+SECURED = (SEALED, SEALED_DEV, CERTIFIED, TOKENS)
+ALL = ("base", *OVERLAYS, TRACED, OUTSIDE, *SECURED)
 PLANNED_BYTES = 3e9
 """Histories of all workers together for a nation's Mohs claims: the first row of the capacity plan."""
 MIB = 1024**2
@@ -89,7 +97,8 @@ def test_pods_are_within_the_restricted_standard_and_may_write_nothing(name: str
         assert spec["securityContext"]["runAsUser"] == IMAGE_USER
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert all(volume.keys() <= {"name", "secret", "emptyDir"} for volume in spec.get("volumes", []))
+        volumes = {kind for volume in spec.get("volumes", []) for kind in volume.keys() - {"name"}}
+        assert volumes <= {"secret", "projected", "emptyDir"}
     for container in containers(objects):
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -101,10 +110,10 @@ def test_pods_are_within_the_restricted_standard_and_may_write_nothing(name: str
 @pytest.mark.parametrize("name", ALL)
 def test_pods_have_no_token_and_know_nothing_of_other_services(name: str) -> None:
     objects = built(name)
-    account = the(objects, "ServiceAccount")
-    assert account["automountServiceAccountToken"] is False
+    accounts = of_kind(objects, "ServiceAccount")
+    assert all(account["automountServiceAccountToken"] is False for account in accounts)
     for pod in pods(objects):
-        assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
+        named(objects, "ServiceAccount", pod["spec"]["serviceAccountName"])
         assert pod["spec"]["automountServiceAccountToken"] is False
         assert pod["spec"]["enableServiceLinks"] is False
 
@@ -126,41 +135,22 @@ def test_the_images_are_of_this_version(name: str) -> None:
         assert container["image"] == (f"{image}-replay" if container["name"] == "toolbox" else image)
 
 
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Path]:
-    """Files as a Secret's volume would have them."""
-    for name in ("password", "ca.crt"):
-        (tmp_path / name).touch()
-    return tmp_path
-
-
-@pytest.mark.parametrize("name", OVERLAYS)
-def test_a_worker_would_start_with_these_settings(name: str, mounted: Path) -> None:
+@pytest.mark.parametrize("name", [*OVERLAYS, *SECURED])
+def test_every_pod_would_start_with_its_settings_and_mounts(name: str, tmp_path: Path) -> None:
     objects = built(name)
-    for pod in pods(objects):
+    for number, pod in enumerate(pods(objects)):
         told = environment(objects, pod)
         assert all(variable.startswith(PREFIX) for variable in told)
-        files = mounted_files(pod)
+        root = tmp_path / str(number)
+        mount(pod, root)
         for variable, value in told.items():
-            if variable.endswith("_FILE"):
-                told[variable] = str(mounted / files[value])
+            if variable.endswith(("_FILE", "_DIR")) and value:
+                told[variable] = f"{root}{value}"
         settings = settings_of(told)
         assert ip_address(settings.web_host).is_unspecified  # the pod's network, not its loopback
 
 
-def mounted_files(pod: Object) -> dict[str, str]:
-    """The keys of Secrets by the paths at which the container finds them."""
-    (container,) = pod["spec"]["containers"]
-    held = [volume for volume in pod["spec"].get("volumes", []) if "secret" in volume]
-    volumes = {volume["name"]: volume["secret"]["items"] for volume in held}
-    return {
-        f"{mount['mountPath']}/{item['path']}": item["key"]
-        for mount in container.get("volumeMounts", [])
-        for item in volumes.get(mount["name"], [])
-    }
-
-
-def test_in_production_the_brokers_are_reached_by_tls_with_a_password_from_a_file(mounted: Path) -> None:
+def test_in_production_the_brokers_are_reached_by_tls_with_a_password_from_a_file() -> None:
     objects = built(PRODUCTION)
     told = environment(objects, worker(objects))
     assert told["MMS_SECURITY_PROTOCOL"] == "SASL_SSL"

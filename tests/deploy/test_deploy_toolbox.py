@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deploy.cluster import Object, built, environment, named, of_kind, pods, the, worker
-from tests.deploy.test_deploy_kustomize import OVERLAYS, PRODUCTION, mounted_files
+from tests.deploy.cluster import Object, built, environment, mounted_files, named, of_kind, the, worker
+from tests.deploy.test_deploy_kustomize import OVERLAYS, PRODUCTION
 from tests.stream.streamkit import until
 
 WRITABLE = "/tmp"  # noqa: S108  the pod's own
@@ -42,16 +42,6 @@ def test_it_has_the_settings_of_the_workers(name: str) -> None:
     assert environment(objects, ours) == environment(objects, theirs)
     assert mounted_files(ours) == mounted_files(theirs)
     assert ours["spec"]["securityContext"] == theirs["spec"]["securityContext"]
-
-
-def test_in_production_it_has_the_password_of_the_workers() -> None:
-    objects = built(PRODUCTION)
-    secrets = [
-        [volume["secret"] for volume in pod["spec"]["volumes"] if "secret" in volume] for pod in pods(objects)
-    ]
-    assert len(secrets) == 2
-    assert secrets[0] == secrets[1] != []
-    assert container(objects)["env"] == worker(objects)["spec"]["containers"][0]["env"]
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
