@@ -160,11 +160,14 @@ class Settings(BaseSettings):
     accept_gap: bool = False
     """Go on where input records are missing or the committed offset is lost; what is missing is logged."""
     codes_dir: DirectoryPath | None = None
-    """Code sets to use instead of those that come with the worker."""
+    """Code sets to use instead of those that come with the worker. Its SHA256SUMS must list them."""
     policies_dir: DirectoryPath | None = None
-    """Policies to use instead of those that come with the worker."""
+    """Policies to use instead of those that come with the worker. Its SHA256SUMS must list them."""
     payers_file: FilePath | None = None
-    """Which payer uses which policy, instead of the ``payers.toml`` beside the policies."""
+    """Which payer uses which policy, instead of the ``payers.toml`` beside the policies.
+
+    FILE.sha256 beside it must list it.
+    """
 
     sealing_keys_dir: DirectoryPath | None = None
     """Keys that histories and dead letters are sealed with: a file a key, its name the key's id."""

@@ -260,7 +260,7 @@ async def test_brokers_that_cannot_be_reached_are_told_with_how_to_name_others()
         ([], {"MMS_BOOTSTRAP_SERVERS": servers}),
     ):
         said = refusal(await history("show", MEMBER, *arguments, **environment), 2)
-        assert said.startswith(f"mms-worker: {servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS): ")
+        assert said == f"mms-worker: {servers}: Connection refused; see --bootstrap, MMS_BOOTSTRAP_SERVERS"
 
 
 async def test_an_address_that_is_none_is_told_with_its_setting() -> None:

@@ -303,7 +303,9 @@ async def test_what_cannot_be_read_is_told_in_one_line(stream: Stream, tmp_path:
     unreachable = await status(stream, "--bootstrap", f"{LOOPBACK}:{port}")
     assert unreachable.returncode == 2
     (line,) = unreachable.stderr.splitlines()
-    assert line.startswith(f"mms-worker: {LOOPBACK}:{port} (--bootstrap, MMS_BOOTSTRAP_SERVERS): ")
+    assert (
+        line == f"mms-worker: {LOOPBACK}:{port}: Connection refused; see --bootstrap, MMS_BOOTSTRAP_SERVERS"
+    )
     missing = await status(stream, changelog_topic="none-such")
     assert (missing.returncode, missing.stdout) == (2, "")
     (line,) = missing.stderr.splitlines()

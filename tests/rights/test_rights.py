@@ -123,6 +123,15 @@ async def test_without_one_of_them_it_is_refused_with_its_name(scene: Scene, cas
     assert str(refused.value) == line
 
 
+@pytest.mark.parametrize("task", TASKS)
+async def test_what_a_task_comes_to_is_the_same_each_time(scene: Scene, task: Task) -> None:
+    """Or what it comes to without a right, below, would differ by itself."""
+    await scene.do(Task.SEND, scene.stream.settings, scene.stream)  # something that waits
+    stream = await scene.stream_for(Case(task, 1 if task is Task.CREATE_TOPICS else 0))
+    first = await scene.do(task, stream.settings, stream)
+    assert first == await scene.do(task, stream.settings, stream)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_none_of_them_can_be_done_without(
     scene: Scene, case: Case, monkeypatch: pytest.MonkeyPatch

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import SaslAuthenticationFailed
 from structlog.testing import capture_logs
 
 from tests.stream.certificates import HERE, Authority, Issued
 from tests.stream.streamkit import Clock
 from tests.stream.tokenkit import Issuer, Service, serving
+from worker.devkit.embedded import EmbeddedBroker
+from worker.devkit.ports import free_ports
 from worker.settings import Settings
 from worker.stream.connecting.bearer import TokenFile
+from worker.stream.connecting.logins import LEAST_ITERATIONS, MOST_ITERATIONS, Bearer
 from worker.stream.connecting.refusal import Attempt, NotConnectedError, SecurityError, refusal
 from worker.stream.connecting.secret_file import SecretFile
-from worker.stream.connecting.session import connect
+from worker.stream.connecting.session import Connection, connect
 from worker.stream.connecting.tls import NO_FILES, Tls, TlsFiles
 from worker.stream.connecting.token_service import MAX_ANSWER_BYTES, Client, TokenService
 from worker.stream.connection import connection
+from worker.stream.status.asking import asking as asking_brokers
 
 SECRET = "open=sesame&more"  # noqa: S105  a test's
 
@@ -141,6 +148,72 @@ async def test_a_broker_that_does_not_know_the_password_is_not_trusted() -> None
     attempt = Attempt("broker:9093", "SASL_SSL", "SCRAM-SHA-512", "worker", NO_FILES)
     told = str(refusal(ValueError("Server sent wrong signature!"), attempt))
     assert told.startswith("broker:9093 is not trusted: it did not answer a login by SCRAM-SHA-512")
+
+
+@pytest.mark.parametrize("iterations", [0, 1, LEAST_ITERATIONS - 1, MOST_ITERATIONS + 1])
+async def test_a_broker_that_asks_for_too_little_or_too_much_work_gets_no_proof_of_the_password(
+    iterations: int,
+) -> None:
+    with pytest.raises(ValueError, match=f"{iterations} iterations are asked for"):
+        await proof(iterations)
+
+
+@pytest.mark.parametrize("iterations", [LEAST_ITERATIONS, 4 * LEAST_ITERATIONS])
+async def test_a_broker_that_asks_for_as_much_as_kafkas_do_gets_it(iterations: int) -> None:
+    assert b",p=" in await proof(iterations)
+
+
+async def proof(iterations: int) -> bytes:
+    """What a connection answers a broker that has so many iterations of a user."""
+    login = Connection(
+        HERE, 9, sasl_mechanism="SCRAM-SHA-512", sasl_plain_username="worker", sasl_plain_password=SECRET
+    ).authenticator_scram()
+    first, _ = await login.step(None)
+    nonce = first.rpartition(b"r=")[2].decode()
+    answer, _ = await login.step(f"r={nonce}more,s=c2FsdA==,i={iterations}".encode())
+    assert isinstance(answer, bytes)
+    return answer
+
+
+async def test_a_broker_that_refuses_a_token_twice_has_not_let_it_in(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("token")
+    login = Bearer(sasl_oauth_token_provider=TokenFile(path))
+    await login.step(None)
+    assert await login.step(b'{"status": "invalid_token"}') == (b"\x01", True)
+    with pytest.raises(SaslAuthenticationFailed):
+        await login.step(b"")
+
+
+async def test_a_host_that_is_no_name_is_told_as_that() -> None:
+    with pytest.raises(NotConnectedError, match=r"^a{64}:9092 is no name that can be looked up$"):
+        await connect("a" * 64, 9092, security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN")
+
+
+async def test_brokers_that_cannot_be_begun_with_are_logged_only_where_another_can(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none can be, the error tells of all of them."""
+    monkeypatch.setattr("aiokafka.conn.random.shuffle", lambda _: None)
+    one, another = (f"{HERE}:{port}" for port in free_ports(2))
+    told = f"^{one}: Connection refused; {another}: Connection refused$"
+    with pytest.raises(NotConnectedError, match=told):
+        async with asking_brokers(Settings(bootstrap_servers=f"{one},{another}")):
+            pass
+    assert caplog.text == ""
+    with EmbeddedBroker(because="it answers") as broker:
+        async with asking_brokers(Settings(bootstrap_servers=f"{one},{broker.bootstrap}")):
+            pass
+    (line,) = caplog.messages
+    assert line.startswith(f'Unable connect to "{one}": ')
+
+
+def test_what_is_logged_in_a_command_is_not_among_what_it_prints() -> None:
+    said = "import structlog; structlog.get_logger().warning('renewed', error='why')"
+    program = f"from worker.stream.unlogged import log_to_standard_error as to\nto()\n{said}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "renewed" in done.stderr
 
 
 def test_a_secret_is_the_former_one_while_its_file_cannot_be_read(tmp_path: Path) -> None:
@@ -301,6 +374,21 @@ class TestTokenService:
         service.body = body
         with pytest.raises(SecurityError, match=r"\(MMS_OAUTH_TOKEN_URL\)"):
             await tokens.token()
+
+    async def test_an_answer_may_come_in_parts(self, secret: Path, clock: Clock) -> None:
+        body = b'{"access_token": "abc", "token_type": "bearer"}'
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:20])
+            await writer.drain()
+            await asyncio.sleep(0.05)  # or both would be read as one
+            writer.write(body[20:])
+            writer.close()
+
+        async with await asyncio.start_server(answer, HERE, 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert await asking(f"http://{HERE}:{port}/", secret, clock).token() == "abc"
 
     async def test_a_service_that_does_not_answer_in_time_is_waited_for_no_longer(
         self, service: Service, secret: Path, clock: Clock

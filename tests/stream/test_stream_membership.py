@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -15,21 +15,15 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
-from confluent_kafka.admin import (
-    AclOperation,
-    ResourceType,
-)
 from structlog.testing import capture_logs
 
-from tests.conftest import NewBroker
-from tests.stream.aclkit import AUTHORIZER, allow_only
 from tests.stream.inprocess import HANG_S, ready, working
 from tests.stream.oracle import decided
 from tests.stream.streamkit import Clock, Input, Stream, claims, until
 from worker.devkit.kafka import KafkaBroker
 from worker.settings import Settings
-from worker.stream import lane, source
 from worker.stream import engine as engine_module
+from worker.stream import lane, source
 from worker.stream.app import report
 from worker.stream.engine import Engine, decisive
 from worker.stream.errors import Bug, Fenced, Refused, told
@@ -118,7 +112,7 @@ async def test_a_bug_outside_of_any_claim_crashes_the_worker_at_once_and_is_told
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
 
         def decide(self, *_: object) -> None:
             raise KeyError(CODE)
@@ -216,48 +210,6 @@ async def test_memberships_that_fail_far_apart_do_not_exhaust_the_patience_thoug
                 failing.append(engine._source)
                 await has_joined_again(engine, running)
                 assert not running.done()
-
-
-@pytest.fixture
-async def guarded(new_broker: NewBroker, prefix: str, tmp_path: Path) -> AsyncIterator[Stream]:
-    """A stream on a broker of its own that knows what is allowed; to begin with, everything."""
-    with new_broker(**AUTHORIZER) as broker, ExitStack() as ending:
-        made = Stream(broker.bootstrap, prefix, tmp_path, ending)
-        await made.create_topics()
-        yield made
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "allowed", "grant"),
-    [
-        (ResourceType.GROUP, "{app_id}", [], "Read on the group (MMS_APP_ID)"),
-        (
-            ResourceType.TOPIC,
-            "{results_topic}",
-            [AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.READ],
-            "Write on the results",
-        ),
-        (
-            ResourceType.TRANSACTIONAL_ID,
-            "{app_id}-{input_topic}-0",
-            [],
-            "Write on the transactional ids that begin with MMS_APP_ID",
-        ),
-        (ResourceType.TOPIC, "{results_topic}", [AclOperation.DESCRIBE], "DescribeConfigs"),
-    ],
-    ids=["group", "write", "transactional-id", "configs"],
-)
-async def test_what_is_not_allowed_is_refused_with_what_to_grant(
-    guarded: Stream, kind: ResourceType, name: str, allowed: list[AclOperation], grant: str
-) -> None:
-    await guarded.publish(claims(20, seed=57))
-    resource = name.format(**guarded.settings.model_dump())
-    await asyncio.to_thread(allow_only, guarded.settings.bootstrap_servers, kind, resource, allowed)
-    worker = guarded.worker()
-    assert await worker.ended() == 2
-    (stop,) = worker.said("worker stops")
-    assert "the broker does not allow it" in stop["reason"]
-    assert grant in stop["reason"]
 
 
 def raised(error: BaseException) -> BaseException:

@@ -329,7 +329,7 @@ class TestSettings:
         settings = load_settings(
             security_protocol="SASL_PLAINTEXT", sasl_username="worker", sasl_password_file=secret
         )
-        assert "open sesame" in connection(settings).values()
+        assert connection(settings)["sasl_plain_password"].value() == "open sesame"
         assert "open sesame" not in repr(settings)
 
     def test_a_secret_that_cannot_be_read_is_refused_by_its_path(self, tmp_path: Path) -> None:

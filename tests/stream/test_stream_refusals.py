@@ -21,6 +21,7 @@ from tests.stream.oracle import decided
 from tests.stream.streamkit import Stream, Worker, claims, partition, until
 from worker.devkit.kafka import KafkaBroker
 from worker.devkit.process import run
+from worker.manifest import MANIFEST, manifest_of
 from worker.stream.topics import ABSENT, HOW_MANY, specs
 
 UNREACHABLE = "kafka cannot be reached or does not let this worker in"
@@ -286,7 +287,9 @@ async def test_too_large_a_share_of_dead_letters_stops_the_worker_before_it_comm
 
 
 def broken_document(directory: Path) -> None:
-    (directory / "mms-medical-policy.toml").write_text("id = ")
+    content = b"id = "
+    (directory / "mms-medical-policy.toml").write_bytes(content)
+    (directory / MANIFEST).write_bytes(manifest_of({"mms-medical-policy.toml": content}))
 
 
 def nothing(_: Path) -> None:

@@ -53,3 +53,11 @@ def test_the_editable_install_is_built_by_the_version_that_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     (locked,) = [one["version"] for one in packages(LOCKS[0]) if one["name"] == "hatchling"]
     assert project["tool"]["uv"]["build-constraint-dependencies"] == [f"hatchling=={locked}"]
+
+
+def test_the_uv_that_reads_the_locks_is_taken_by_hash_too() -> None:
+    (pinned,) = re.findall(r"^UV_PINNED := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    required = (ROOT / "deploy" / "uv.txt").read_text().splitlines()[1:]
+    assert required[0] == f"uv=={pinned} \\"
+    assert len(required) > 10
+    assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?", line) for line in required[1:])

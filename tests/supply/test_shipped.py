@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import distributions
 from typing import Any
 
 import pytest
@@ -67,6 +69,14 @@ def test_the_licence_of_all_that_is_shipped_is_an_allowed_one() -> None:
     done = make("licences")
     assert done.returncode == 0, done.stderr
     assert "faust-streaming" in done.stdout
+
+
+def test_the_sbom_lists_all_that_is_installed(sbom: dict[str, Any]) -> None:
+    assert make("licences").returncode == 0  # it installs what is shipped
+    folders = [str(path) for path in (ROOT / "build" / "shipped" / "env").glob("lib/python*/site-packages")]
+    installed = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower() for one in distributions(path=folders)}
+    assert {"aiokafka", "cryptography", "pyarrow"} <= installed
+    assert installed <= {component["name"] for component in sbom["components"]}
 
 
 def test_a_licence_that_is_not_on_the_list_fails_the_check() -> None:

@@ -68,8 +68,11 @@ def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, task: 
     The line names the right that is missing where the brokers do not allow ``task``; ``work`` is not begun
     if they say so beforehand.
     """
+    from worker.stream.connecting.refusal import NotConnectedError, not_let_in
     from worker.stream.errors import INFRASTRUCTURE, Refused
+    from worker.stream.unlogged import log_to_standard_error
 
+    log_to_standard_error()
     # What goes wrong is told once, by the line below.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
@@ -77,8 +80,12 @@ def answer_or_exit(work: Coroutine[Any, Any, Answer], settings: Settings, task: 
     except Refused as error:
         exit_with(str(error), NOT_READ)
     except INFRASTRUCTURE as error:
-        servers = f"{settings.bootstrap_servers} (--bootstrap, MMS_BOOTSTRAP_SERVERS)"
-        exit_with(f"{servers}: {str(error) or type(error).__name__}", NOT_READ)
+        if (refused := not_let_in(error)) is not None:
+            exit_with(str(refused), NOT_READ)
+        why, named = str(error) or type(error).__name__, "--bootstrap, MMS_BOOTSTRAP_SERVERS"
+        if isinstance(error, NotConnectedError):  # it has the addresses
+            exit_with(f"{why}; see {named}", NOT_READ)
+        exit_with(f"{settings.bootstrap_servers} ({named}): {why}", NOT_READ)
 
 
 async def answer_of(work: Coroutine[Any, Any, Answer], settings: Settings, task: Task) -> Answer:

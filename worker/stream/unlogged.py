@@ -31,6 +31,21 @@ def withhold_texts() -> None:
         logging.lastResort.setFormatter(_Sentence())
 
 
+def log_to_standard_error() -> None:
+    """Keep log lines, as of a secret that was renewed, out of what a command prints.
+
+    Without this structlog writes them to standard output where nothing has configured it.
+    """
+    import structlog  # noqa: PLC0415  most commands do without
+
+    if not structlog.is_configured():
+        plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        structlog.configure(
+            processors=[structlog.stdlib.add_log_level, plain],
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
+
+
 class _Sentence(logging.Formatter):
     """A library's message up to the first thing that it quotes, and where its exceptions came from."""
 

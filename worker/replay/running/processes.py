@@ -24,7 +24,7 @@ from worker.replay.running.working import Heard, Interrupted, ShardFiles
 from worker.replay.telling.outcome import ShardOutcome
 from worker.stream.core_dumps import forbid_core_dumps
 from worker.stream.errors import INFRASTRUCTURE, Refused, told
-from worker.stream.unlogged import withhold_texts
+from worker.stream.unlogged import log_to_standard_error, withhold_texts
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -215,6 +215,7 @@ def _replay(job: _Job, progress: Progress, answers: Connection) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     forbid_core_dumps()
     withhold_texts()
+    log_to_standard_error()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is told once, by the parent
     try:

@@ -97,6 +97,8 @@ def not_let_in(error: BaseException) -> Refused | None:
 
 def explained(error: BaseException, attempt: Attempt) -> BaseException:
     """What to raise for ``error``: of a connection that was closed at once, the broker has not said why."""
+    if isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError):
+        return NotConnectedError(f"{attempt.address} is no name that can be looked up")
     refused = refusal(error, attempt)
     if refused is not None:
         return refused

@@ -8,6 +8,9 @@ that is replaced here.
 
 from __future__ import annotations
 
+import logging
+import os
+import ssl
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -15,7 +18,7 @@ from weakref import ref
 
 from aiokafka import client as aiokafka_client
 from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason, OAuthAuthenticator
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -25,6 +28,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import SaslAuthenticateRequest
 
 from worker.stream.connecting.bearer import Tokens
+from worker.stream.connecting.logins import Bearer, Scram
 from worker.stream.connecting.refusal import (
     Attempt,
     NotConnectedError,
@@ -44,6 +48,9 @@ LOOK_S = 0.05
 """How often a connection that is given up looks whether its last answers have come."""
 
 _bootstrap, _send = AIOKafkaClient.bootstrap, AIOKafkaClient.send
+UNCONNECTED = 'Unable connect to "%s:%s": %s'
+"""What aiokafka logs of each broker that it cannot begin with."""
+_withheld: ContextVar[list[logging.LogRecord] | None] = ContextVar("withheld", default=None)
 _failures: ContextVar[dict[str, BaseException] | None] = ContextVar("failures", default=None)
 """Why connections could not be made, by address, for whoever asks for it in this task."""
 
@@ -53,6 +60,7 @@ def secure_connections() -> None:
     aiokafka_client.create_conn = connect
     AIOKafkaClient.bootstrap = _bootstrap_or_tell
     AIOKafkaClient.send = _send_or_tell
+    logging.getLogger("aiokafka").addFilter(_is_to_be_logged)  # the same one is added once
 
 
 async def connect(host: str, port: int, **given: Any) -> AIOKafkaConnection:
@@ -127,26 +135,24 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
         """Whether it takes requests."""
         return not self._is_over and super().connected()
 
-    def authenticator_oauth(self) -> OAuthAuthenticator:
+    def authenticator_scram(self) -> Scram:
+        """Whoever logs in by a password that is not shown."""
+        return Scram(
+            loop=self._loop,
+            sasl_plain_password=self._sasl_plain_password,
+            sasl_plain_username=self._sasl_plain_username,
+            sasl_mechanism=self._sasl_mechanism,
+        )
+
+    def authenticator_oauth(self) -> Bearer:
         """Whoever logs in by a token."""
-        return _Bearer(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
+        return Bearer(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
 
 
 def _give_up(connection: ref[Connection]) -> None:
     known = connection()
     if known is not None:
         known.give_up()
-
-
-class _Bearer(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka has no types
-    """Hears that a token was refused: the answer says why then, and is to be acknowledged (RFC 7628)."""
-
-    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
-        """What is to be sent next; None when logged in."""
-        if self._token_sent and payload:
-            return b"\x01", True
-        answer: tuple[bytes, bool] | None = await super().step(payload)
-        return answer
 
 
 @contextmanager
@@ -160,9 +166,30 @@ def _heard() -> Iterator[dict[str, BaseException]]:
         _failures.reset(before)
 
 
+@contextmanager
+def _withholding() -> Iterator[None]:
+    """Log of brokers that cannot be begun with only where another one could: the error tells of them else."""
+    records: list[logging.LogRecord] = []
+    before = _withheld.set(records)
+    try:
+        yield
+    finally:
+        _withheld.reset(before)
+    for record in records:
+        logging.getLogger(record.name).handle(record)
+
+
+def _is_to_be_logged(record: logging.LogRecord) -> bool:
+    withheld = _withheld.get()
+    if withheld is None or record.msg != UNCONNECTED:
+        return True
+    withheld.append(record)
+    return False
+
+
 async def _bootstrap_or_tell(client: AIOKafkaClient) -> None:
     """Connect to one of the brokers. Raises SecurityError if every one of them refuses it."""
-    with _heard() as failures:
+    with _heard() as failures, _withholding():
         try:
             await _bootstrap(client)
         except KafkaConnectionError as error:
@@ -189,4 +216,7 @@ async def _send_or_tell(client: AIOKafkaClient, *request: Any, **how: Any) -> An
 def _line(failure: BaseException, address: str) -> str:
     if isinstance(failure, NotConnectedError):
         return str(failure)
-    return f"{address}: {str(failure) or type(failure).__name__}"
+    number = failure.errno if isinstance(failure, OSError) and not isinstance(failure, ssl.SSLError) else None
+    # What asyncio says of a number has the address once more; those of names are negative.
+    why = os.strerror(number) if number is not None and number > 0 else str(failure)
+    return f"{address}: {why or type(failure).__name__}"

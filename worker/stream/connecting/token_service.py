@@ -127,17 +127,26 @@ class TokenService(Tokens):
         login = f"{quote_plus(self._client.id)}:{quote_plus(self._secret.value())}"
         basic = b64encode(login.encode("ascii")).decode("ascii")
         async with (
-            aiohttp.ClientSession() as session,
+            # Nothing is unpacked: little that is sent could be much that is held.
+            aiohttp.ClientSession(auto_decompress=False) as session,
             session.post(
                 self._client.url,
                 data=form,
-                headers={"Accept": "application/json", "Authorization": f"Basic {basic}"},
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    "Authorization": f"Basic {basic}",
+                },
                 ssl=self._tls.context(),
                 allow_redirects=False,  # the secret is for this address alone
             ) as response,
         ):
-            body = await response.content.read(MAX_ANSWER_BYTES)
-            return response.status, body
+            body = b""
+            async for part in response.content.iter_any():  # it comes in as many as the network makes of it
+                body += part
+                if len(body) > MAX_ANSWER_BYTES:
+                    break
+            return response.status, body[:MAX_ANSWER_BYTES]
 
     def _refusal(self, status: int, body: bytes) -> NotConnectedError:
         said = f"{self._where} refuses a token (HTTP {status}{_code(body)})"
