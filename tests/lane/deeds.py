@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -15,6 +16,8 @@ ASLEEP_S = 20.0
 """Longer than a transaction may last."""
 
 MOMENT_S = 0.02
+WHILE_S = 5.0
+"""Long enough for a worker to restore and to seal anew, shorter than memory lies aside."""
 
 Waiting = Iterator[Callable[[], bool]]
 
@@ -76,6 +79,27 @@ def handed_over_for_a_moment(world: World) -> Waiting:
     world.group.hand_over(world.hire())
     yield from _passed(world, MOMENT_S)
     _give_back(world, first)
+
+
+def lent(world: World, **settings: Any) -> Waiting:
+    """When all is done a worker with other settings has the partition for a while, and nothing comes in."""
+    yield lambda: world.is_answered
+    yield from _passed(world, WHILE_S)
+    first, own = _owner(world), world.settings
+    world.settings = own.model_copy(update=settings)
+    world.group.hand_over(world.hire())
+    world.settings = own
+    yield from _passed(world, WHILE_S)
+    _give_back(world, first)
+    yield from _passed(world, WHILE_S)
+
+
+def taken_away_and_given_back(world: World) -> Waiting:
+    """When all is done the partition passes and comes back, and no other worker has it in between."""
+    yield lambda: world.is_answered
+    yield from _passed(world, WHILE_S)
+    _give_back(world, _owner(world))
+    yield from _passed(world, WHILE_S)
 
 
 def ended(world: World) -> Waiting:

@@ -46,10 +46,10 @@ class RestoredBeforeFence(Lane):
     _restored: Histories
 
     async def _live(self) -> None:
-        self._restored = await super()._histories()
+        self._restored = await super()._histories(TransactionalProducer(self.partition, self._settings))
         await super()._live()
 
-    async def _histories(self) -> Histories:
+    async def _histories(self, _: TransactionalProducer) -> Histories:
         return self._restored
 
 
@@ -58,9 +58,9 @@ class MemoryKept(Lane):
 
     _kept: Histories | None = None
 
-    async def _histories(self) -> Histories:
+    async def _histories(self, producer: TransactionalProducer) -> Histories:
         if self._kept is None:
-            self._kept = await super()._histories()
+            self._kept = await super()._histories(producer)
         return self._kept
 
 

@@ -212,8 +212,22 @@ class TestKeys:
                 lambda pair: pair.public.read_bytes().replace(b"PUBLIC KEY", b"CERTIFICATE"),
                 "something else than Ed25519",
             ),
+            (lambda pair: 2 * pair.public.read_bytes() + pair.public.read_bytes()[:60], "a key that is cut"),
+            (lambda pair: pair.public.read_bytes() + pair.private.read_bytes()[:60], "a private key"),
         ],
-        ids=["text", "private", "both", "RSA", "EC", "Ed448", "one good", "damaged", "certificate"],
+        ids=[
+            "text",
+            "private",
+            "both",
+            "RSA",
+            "EC",
+            "Ed448",
+            "one good",
+            "damaged",
+            "certificate",
+            "cut off",
+            "private, cut off",
+        ],
     )
     def test_a_file_that_is_not_public_ed25519_keys_alone_is_refused(
         self, content: Callable[[KeyPair], bytes], said: str, pair: KeyPair, tmp_path: Path

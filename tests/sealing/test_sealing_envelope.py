@@ -224,6 +224,12 @@ def test_a_data_key_is_unwrapped_once_while_it_is_held_and_not_all_are() -> None
     assert key.times == 4
 
 
+def test_the_ids_of_opened_values_are_one_object_however_many_those_are() -> None:
+    one = opener("2026-11")
+    names = [one.open(sealed(by="2026-11"), PLACE, MEMBER)[0] for _ in range(3)]
+    assert all(name is names[0] for name in names)
+
+
 def test_a_key_shows_its_id_and_nothing_else() -> None:
     assert repr(master("a")) == str(master("a")) == "MasterKey('a')"
 

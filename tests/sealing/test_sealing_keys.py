@@ -33,6 +33,13 @@ def test_a_folder_as_kubernetes_mounts_a_secret_is_read(tmp_path: Path) -> None:
     assert read_keys(tmp_path).keys() == {"a"}
 
 
+def test_a_key_that_is_being_taken_away_is_none(tmp_path: Path) -> None:
+    """Kubernetes takes the file away first, and then the link to it."""
+    folder = folder_of(tmp_path, "b")
+    (folder / "a").symlink_to("..data/a")
+    assert read_keys(folder).keys() == {"b"}
+
+
 def test_what_the_documented_command_writes_is_a_key(tmp_path: Path) -> None:
     subprocess.run(["/bin/sh", "-c", f"{HOW} > {tmp_path}/a"], check=True)
     assert read_keys(tmp_path).keys() == {"a"}

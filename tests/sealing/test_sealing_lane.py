@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.lane.wire import Fault
 from tests.sealing.keys import folder_of
 from worker.stream.sealing import lane as lane_seals
 
-ANEW = "histories sealed anew"
+ANEW, KEPT = "histories sealed anew", "histories kept"
 FEWEST_STEPS = 250
 REST = (deeds.replaced_unawares, deeds.handed_over_and_back, deeds.handed_over_for_a_moment)
 
@@ -52,6 +53,20 @@ def test_all_are_sealed_anew_once(name: str, request: pytest.FixtureRequest) -> 
     done = run(request.getfixturevalue(name))
     assert done.violation is None
     assert done.events[ANEW] == 1
+
+
+def test_what_a_worker_with_the_old_key_has_sealed_meanwhile_is_sealed_anew(rekeyed: Case) -> None:
+    """No offset tells of it: that worker has decided nothing."""
+    done = run(rekeyed, [(1, partial(deeds.lent, sealing_key="a"))])
+    assert done.violation is None
+    assert done.events[ANEW] == 3  # by the new key, by the old one, by the new one
+    assert done.events[KEPT] == 0
+
+
+def test_memory_is_kept_where_nobody_else_had_the_partition(rekeyed: Case) -> None:
+    done = run(rekeyed, [(1, deeds.taken_away_and_given_back)])
+    assert done.violation is None
+    assert (done.events[ANEW], done.events[KEPT]) == (1, 1)
 
 
 @pytest.mark.parametrize(

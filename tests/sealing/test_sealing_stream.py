@@ -152,6 +152,18 @@ async def test_plain_histories_are_sealed_as_soon_as_there_is_a_key_a_killed_wor
     assert await required.committed() >= len(records)
 
 
+async def test_a_worker_that_seals_keeps_its_memory_where_its_partition_comes_straight_back(
+    new_stream: Callable[..., Stream], tmp_path: Path
+) -> None:
+    stream = new_stream(sealing_keys_dir=folder_of(tmp_path, "a"), sealing_key="a")
+    records = stories(200, 50)
+    await stream.publish(records)
+    worker = stream.worker()
+    await stream.drained(len(records))
+    await stream.worker().ready()
+    await until(lambda: worker.said("histories kept"), "a partition to come back")
+
+
 class Load:
     """Records that are sent one block after the other while something else is done."""
 

@@ -47,7 +47,7 @@ class TestHistories:
 class TestAside:
     async def test_what_lies_there_is_found_until_it_is_freed(self) -> None:
         aside, histories = Aside(), Histories()
-        aside.lay(PLACE, histories, 7)
+        aside.lay(PLACE, histories, 7, (1, 0))
         for _ in range(2):
             laid = aside.find(PLACE)
             assert laid is not None
@@ -57,14 +57,14 @@ class TestAside:
 
     async def test_what_lies_there_for_long_is_freed(self) -> None:
         aside = Aside(0.01)
-        aside.lay(PLACE, Histories(), 7)
+        aside.lay(PLACE, Histories(), 7, (1, 0))
         await until(lambda: aside.find(PLACE) is None, "the memory to be freed")
 
     async def test_the_end_of_an_older_memorys_time_does_not_free_a_newer_one(self) -> None:
         aside = Aside(HANG_S)
-        aside.lay(PLACE, Histories(), 7)
+        aside.lay(PLACE, Histories(), 7, (1, 0))
         older = aside.find(PLACE)
-        aside.lay(PLACE, Histories(), 8)
+        aside.lay(PLACE, Histories(), 8, (1, 0))
         assert older is not None
         assert older.purge.cancelled()
         laid = aside.find(PLACE)

@@ -91,6 +91,8 @@ class Laid(NamedTuple):
 
     histories: Histories
     next_offset: int
+    life: tuple[int, int]
+    """That of the producer that has committed it."""
     purge: asyncio.TimerHandle
 
 
@@ -107,11 +109,13 @@ class Aside:
         self._seconds = seconds
         self._laid: dict[TopicPartition, Laid] = {}
 
-    def lay(self, partition: TopicPartition, histories: Histories, next_offset: int) -> None:
+    def lay(
+        self, partition: TopicPartition, histories: Histories, next_offset: int, life: tuple[int, int]
+    ) -> None:
         """Lay a memory aside, in the place of an older one."""
         self.free(partition)
         purge = asyncio.get_running_loop().call_later(self._seconds, self.free, partition)
-        self._laid[partition] = Laid(histories, next_offset, purge)
+        self._laid[partition] = Laid(histories, next_offset, life, purge)
 
     def find(self, partition: TopicPartition) -> Laid | None:
         """What lies there for a partition. It stays, so that a lane that does not come to open leaves it."""

@@ -190,7 +190,7 @@ class Lane:
         producer = TransactionalProducer(self.partition, self._settings)
         try:
             await producer.start()
-            histories = await self._histories()
+            histories = await self._histories(producer)
             self.next_offset = await starting_offset(self.intake, producer, self._settings)
             if self._has_passed():
                 return
@@ -199,7 +199,7 @@ class Lane:
             # Memory runs ahead of what is committed. Only here, with no batch between, it does not. What is
             # still to be sealed anew it does not tell: only restoring does.
             if not self._sealing.stale:
-                self._shared.aside.lay(self.partition, histories, self.next_offset)
+                self._shared.aside.lay(self.partition, histories, self.next_offset, producer.life)
         finally:
             self._left = self.behind_since
             self._taken.clear()
@@ -208,15 +208,18 @@ class Lane:
             self._buffer.clear()
             await producer.close()
 
-    async def _histories(self) -> Histories:
+    async def _histories(self, producer: TransactionalProducer) -> Histories:
         """The partition's memory as of the committed offset, which the producer has settled.
 
-        It is the one that this worker laid aside, if nothing was committed since, or else restored.
+        It is the one that this worker laid aside, if nothing was committed since, or else restored. The
+        offset does not tell of histories that were sealed anew. So where they are sealed, nobody else may
+        have had the partition since: it may have been one with another key.
         """
         laid = self._shared.aside.find(self.partition)
         if laid is not None:
+            is_still_sealed = self._sealing.key_id is None or producer.follows(laid.life)
             async with asyncio.timeout(self._settings.producer_start_deadline_s):
-                if await self.intake.committed() == laid.next_offset:
+                if is_still_sealed and await self.intake.committed() == laid.next_offset:
                     self._log.info("histories kept", members=laid.histories.size.members)
                     return laid.histories
             self._shared.aside.free(self.partition)

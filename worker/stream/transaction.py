@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -79,6 +80,17 @@ class TransactionalProducer:
         async with asyncio.timeout(self._settings.producer_start_deadline_s):
             await self._producer.start()
 
+    @property
+    def life(self) -> tuple[int, int]:
+        """Producer id and epoch, once it has started: which one it is of its transactional id."""
+        manager = self._producer._txn_manager  # noqa: SLF001  nothing public tells
+        return manager.producer_id, manager.producer_epoch
+
+    def follows(self, life: tuple[int, int]) -> bool:
+        """Whether none was started between that one and this: each start raises the epoch."""
+        producer_id, epoch = life
+        return self.life == (producer_id, epoch + 1)
+
     async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int | None) -> float:
         """Write ``outputs`` (by topic) and the input offset, if there is one, in one transaction.
 
@@ -147,14 +159,17 @@ def _too_large(deliveries: Iterable[_Delivery]) -> Iterator[tuple[str, Outgoing]
             yield topic, max(records, key=lambda record: record.size)
 
 
-def _retrieved(delivery: asyncio.Future[Any]) -> None:
-    """Look at a delivery's exception, so that one nobody awaits any more is not reported as forgotten."""
-    if not delivery.cancelled():
-        delivery.exception()
+def _retrieved(ended: asyncio.Future[Any]) -> None:
+    """Look at a future's exception, so that one nobody awaits any more is not reported as forgotten."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def _dispose(producer: Any, deadline: float) -> None:
     """End a producer, by force if it does not stop: with an undelivered batch ``stop()`` flushes for ever."""
+    # A batch that fails before it was taken up fails this waiter too, which nobody awaits.
+    for batch in chain.from_iterable(producer._message_accumulator._batches.values()):  # noqa: SLF001
+        batch._drain_waiter.add_done_callback(_retrieved)  # noqa: SLF001
     if await ended_within(deadline, producer.stop()):
         return
     producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001  no public way to give up a batch

@@ -22,6 +22,7 @@ Keys: TypeAlias = "Mapping[str, Ed25519PublicKey]"
 MAKES_ONE = "openssl pkey -in PRIVATE_KEY -pubout makes one"
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _PUBLIC = b"PUBLIC KEY"
 
 
@@ -47,11 +48,11 @@ def _keys_of(file: Path, data: bytes) -> list[Ed25519PublicKey]:
     blocks = list(_BLOCK.finditer(data))
     if not blocks:
         raise EvidenceError(f"{file}: it holds no public key as PEM; {MAKES_ONE}")
-    for block in blocks:
-        if b"PRIVATE" in block[1]:
-            raise EvidenceError(
-                f"{file}: it holds a private key, which belongs to the worker alone; {MAKES_ONE}"
-            )
+    names = _BEGIN.findall(data)
+    if any(b"PRIVATE" in name for name in names):
+        raise EvidenceError(f"{file}: it holds a private key, which belongs to the worker alone; {MAKES_ONE}")
+    if len(names) > len(blocks):
+        raise EvidenceError(f"{file}: it holds a key that is cut off; {MAKES_ONE}")
     return [_key(file, block[0] if block[1] == _PUBLIC else b"") for block in blocks]
 
 

@@ -22,14 +22,16 @@ READ_BYTES = 1024
 def read_keys(folder: Path) -> dict[str, MasterKey]:
     """The keys of a folder by their ids, which are the files' names.
 
-    Names that begin with a dot are passed over: Kubernetes keeps its own links there. Raises Refused for a
-    folder or file that cannot be read, and for a file that does not hold 32 bytes in base64.
+    Names that begin with a dot are passed over: Kubernetes keeps its own links there. So is a name without a
+    file: it was taken away meanwhile. Raises Refused for a folder or file that cannot be read, and for a file
+    that does not hold 32 bytes in base64.
     """
     try:
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise Refused(f"MMS_SEALING_KEYS_DIR {folder} cannot be read: {error.strerror}") from error
-    return {path.name: MasterKey(_id(path), _secret(path)) for path in files}
+    secrets = {_id(path): _secret(path) for path in files}
+    return {name: MasterKey(name, secret) for name, secret in secrets.items() if secret is not None}
 
 
 def _id(path: Path) -> str:
@@ -41,10 +43,12 @@ def _id(path: Path) -> str:
     return path.name
 
 
-def _secret(path: Path) -> bytes:
+def _secret(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
             text = file.read(READ_BYTES)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise Refused(f"the sealing key {path} cannot be read: {error.strerror}") from error
     try:

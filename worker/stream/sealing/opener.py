@@ -48,7 +48,8 @@ class FolderOpener:
             packed = cipher.decrypt(envelope.nonce, envelope.sealed, envelope.head + place.binding(key))
         except InvalidTag:
             raise CannotOpen.unlike(name) from None
-        return name, unpacked(packed)
+        # The key's own id: as many are kept as there are histories.
+        return self._keys[name].id, unpacked(packed)
 
     def _unwrapped(self, name: str, wrapped: bytes) -> AESGCM | None:
         data_key = self._keys[name].unwrap(wrapped)
