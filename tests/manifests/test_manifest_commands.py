@@ -130,6 +130,7 @@ def test_what_is_as_listed_decides(place: Path, command: tuple[str, ...]) -> Non
         note.write_text("What is not read needs no line in a manifest.\n")
     ended = mms_worker(*command, *options(place))
     assert "manifest" not in ended.err
+    assert ended.code == (0 if command[0] == "adjudicate" else 1)  # there is no such claim
 
 
 def test_explain_refuses_what_is_not_as_listed(place: Path) -> None:

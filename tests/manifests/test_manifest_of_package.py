@@ -121,3 +121,22 @@ def test_a_digest_that_has_changed_is_refused(copies: tuple[Path, Path], byte: i
             policies.load(copies[0])
     finally:
         manifest.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "happened", [Path.unlink, lambda file: file.rename(file.with_name("2027-10-01_X.txt"))]
+)
+def test_releases_that_change_between_listing_and_reading_are_refused(
+    copies: tuple[Path, Path], happened: Callable[[Path], object]
+) -> None:
+    folder = copies[1] / "icd10cm"
+    reader = codes.reader_of(copies[1])
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    happened(max(before))
+    try:
+        with pytest.raises(CodeSetError, match="icd10cm: its files changed while they were read: try again"):
+            codes.load_by(reader)
+    finally:
+        for file in set(folder.iterdir()) - before.keys():
+            file.unlink()
+        max(before).write_bytes(before[max(before)])

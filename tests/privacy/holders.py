@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 import worker
+from tests.unredacted import fields
 
 PLANTED = "Zq7Wx-planted"
 
@@ -136,15 +134,6 @@ def has_own_words(kind: type) -> bool:
         or hasattr(kind, "__rich_repr__")
         or hasattr(kind, "__rich_console__")
     )
-
-
-def fields(kind: Any) -> tuple[str, ...]:
-    """The fields of a struct, a named tuple or a data class; none of any other class."""
-    if issubclass(kind, msgspec.Struct):
-        return kind.__struct_fields__
-    if dataclasses.is_dataclass(kind):
-        return tuple(field.name for field in dataclasses.fields(kind))
-    return getattr(kind, "_fields", ())
 
 
 def planted(kind: Any, value: object = PLANTED) -> Any:

@@ -57,6 +57,15 @@ try:
 finally:
     os.abort()
 """
+LOGGING = f"""
+import structlog
+from worker.stream.unlogged import log_to_standard_error
+log_to_standard_error()
+try:
+    raise KeyError("{TEXT}")
+except KeyError:
+    structlog.get_logger().exception("renewed")
+"""
 
 
 class Files(NamedTuple):
@@ -149,6 +158,13 @@ async def test_a_command_that_fails_over_a_record_quotes_none_of_it(
         assert quoted(done.stdout) == set()
         assert done.returncode == 1, done.stdout
         assert "KeyError\n" in done.stdout
+
+
+def test_an_exception_in_a_log_line_of_a_command_is_told_without_its_text() -> None:
+    done = subprocess.run([sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "renewed" in done.stderr
+    assert done.stderr.endswith("KeyError\n")
 
 
 def test_a_process_that_the_system_ends_by_a_fault_leaves_no_core(tmp_path: Path) -> None:

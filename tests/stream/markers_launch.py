@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from tests.unredacted import spelled_out
 from worker.adjudication import Adjudicated, Rejected, Result
 from worker.adjudication.claim import VOIDED, Event
 from worker.settings import Settings, load_settings
@@ -22,11 +23,17 @@ from worker.stream.metrics import Metrics
 from worker.stream.transaction import TransactionalProducer
 
 
+def in_words(quoted: object) -> str:
+    """All that these values hold: their own repr does not tell it."""
+    return str(spelled_out(quoted))
+
+
 def fail(*quoted: Any) -> NoReturn:
     """Raise what quotes everything, from what quotes everything."""
-    cause = KeyError(repr(quoted))
-    cause.add_note(repr(quoted))
-    raise ExceptionGroup(repr(quoted), [ValueError(repr(quoted))]) from cause
+    said = in_words(quoted)
+    cause = KeyError(said)
+    cause.add_note(said)
+    raise ExceptionGroup(said, [ValueError(said)]) from cause
 
 
 async def fail_later(*quoted: Any) -> None:
@@ -95,7 +102,7 @@ def in_task_that_nobody_awaits(settings: Settings) -> Core:
 
 def in_future_that_nobody_awaits(settings: Settings) -> Core:
     def forget(records: Sequence[Any]) -> None:
-        asyncio.get_running_loop().create_future().set_exception(KeyError(repr(records)))
+        asyncio.get_running_loop().create_future().set_exception(KeyError(in_words(records)))
 
     return _beside(settings, forget)
 
@@ -113,7 +120,7 @@ def in_finalizer(settings: Settings) -> Core:
 
 
 def in_warning(settings: Settings) -> Core:
-    return _beside(settings, lambda records: warnings.warn(repr(records), stacklevel=2))
+    return _beside(settings, lambda records: warnings.warn(in_words(records), stacklevel=2))
 
 
 def _beside(settings: Settings, do: Callable[[Sequence[Any]], object]) -> Core:

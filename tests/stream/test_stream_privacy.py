@@ -16,16 +16,19 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiokafka import ConsumerRecord
 from aiokafka.consumer import fetcher
 
 from tests.conftest import NewBroker
+from tests.privacy.holders import planted
 from tests.stream.killing import QUICK, QUICK_BROKER
 from tests.stream.letterkit import write
 from tests.stream.markers import CLAIM, FORMED, NAME, NUMBER, TEXT, quoted, spoiled, stories, with_raw_name
-from tests.stream.markers_launch import BUGS
+from tests.stream.markers_launch import BUGS, in_words
 from tests.stream.otlp import Collector, collecting
 from tests.stream.streamkit import Input, Stream, Worker, until
-from worker.adjudication.decode import Reason
+from worker.adjudication.claim import Event
+from worker.adjudication.decode import Reason, decode
 from worker.devkit.ports import free_ports
 from worker.devkit.process import run
 from worker.stream.deadletters import taken_apart
@@ -108,6 +111,16 @@ def assert_quotes_nothing(shown: Mapping[str, str]) -> None:
 def test_every_marker_is_in_what_is_sent() -> None:
     said = b"".join(record.value or b"" for record in stories([1])).decode()
     assert quoted(said) >= {TEXT, CLAIM, str(NUMBER), *FORMED.values()}
+
+
+def test_what_the_bugs_say_has_every_marker_of_records_and_events() -> None:
+    """By themselves these show nothing, and a bug that quotes nothing would prove nothing."""
+    values = [record.value for record in stories([1])]
+    events = [decode(value) for value in values]
+    records = [planted(ConsumerRecord, value) for value in values]
+    everything = {TEXT, CLAIM, *FORMED.values()}
+    assert quoted(in_words(records)) >= everything
+    assert quoted(in_words([event for event in events if isinstance(event, Event)])) >= {TEXT, CLAIM}
 
 
 @pytest.mark.parametrize("marker", [TEXT, CLAIM, NAME, str(NUMBER), *FORMED.values()])

@@ -94,13 +94,23 @@ class Reader:
         """Every release of a code set with its table, oldest first."""
         tables = self._tables.get(code_set.name)
         if tables is None:
-            found = releases_of(code_set, self.directory)
+            found = self._found(code_set)
             tables = [(release, code_set.parse(self._text(release), release.path)) for release in found]
             self._tables[code_set.name] = tables
         return tables
 
+    def _found(self, code_set: sets.CodeSet[Table]) -> list[Release]:
+        """The releases of a code set, which are those whose contents were given."""
+        found = releases_of(code_set, self.directory)
+        if self._contents is not None:
+            given = {name for name in self._contents if name.startswith(f"{code_set.name}/")}
+            if given != {_name(release) for release in found}:
+                folder = self.directory / code_set.name
+                raise CodePathError(folder, None, "its files changed while they were read: try again")
+        return found
+
     def _text(self, release: Release) -> str:
-        name = f"{release.code_set}/{release.path.name}"
+        name = _name(release)
         content = self._content(name, release.path)
         self._read.update(f"{name}\0{len(content)}\0".encode())
         self._read.update(content)
@@ -112,13 +122,16 @@ class Reader:
 
     def _content(self, name: str, path: Path) -> bytes:
         if self._contents is not None:
-            if name not in self._contents:
-                raise CodePathError(path, None, "it came while the others were read: try again")
             return self._contents[name]
         try:
             return path.read_bytes()
         except OSError as error:
             raise CodePathError(path, None, f"cannot be read: {error.strerror}") from error
+
+
+def _name(release: Release) -> str:
+    """Of its file in the directory."""
+    return f"{release.code_set}/{release.path.name}"
 
 
 def _dated(name: str, read: list[tuple[Release, Table]]) -> Dated[Table]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
+    from structlog.typing import ExcInfo
+
 
 def withhold_texts() -> None:
     """Have whatever nobody caught told on standard error by its type and place alone.
@@ -39,7 +41,7 @@ def log_to_standard_error() -> None:
     import structlog  # noqa: PLC0415  most commands do without
 
     if not structlog.is_configured():
-        plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_write_traced)
         structlog.configure(
             processors=[structlog.stdlib.add_log_level, plain],
             logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
@@ -81,6 +83,10 @@ def _of_warning(  # as ``warnings`` calls it
 ) -> None:
     place = PurePath(*PurePath(filename).parts[-3:])
     _say(f"mms-worker: python warns: {category.__name__} at {place}:{lineno}")
+
+
+def _write_traced(file: TextIO, exc_info: ExcInfo) -> None:
+    file.write(f"\n{_traced(exc_info[1])}")
 
 
 def _traced(error: BaseException) -> str:
