@@ -27,6 +27,7 @@ from worker.stream.deadletters import (
 from worker.stream.outgoing import BATCH_BYTES, Outgoing
 from worker.stream.redrive.letter import letter_of
 from worker.stream.redrive.sending import redriven
+from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.envelope import (
     MARKER,
     MOST_ID_BYTES,
@@ -41,7 +42,7 @@ from worker.stream.sealing.envelope import (
 from worker.stream.sealing.lane import MOST_RECORDS, Stale
 from worker.stream.sealing.master import MasterKey
 from worker.stream.sealing.opener import FolderOpener
-from worker.stream.sealing.opening import CannotOpen, WithoutKeys
+from worker.stream.sealing.opening import WithoutKeys
 from worker.stream.sealing.sealer import Sealer
 
 PLACE = history_place("history", 3)

@@ -12,9 +12,10 @@ import pytest
 from tests.sealing.keys import add_key, folder_of, secret
 from worker.settings import Settings
 from worker.stream.errors import Refused
+from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.envelope import MOST_ID_BYTES, history_place
 from worker.stream.sealing.folder import HOW, read_keys
-from worker.stream.sealing.opening import CannotOpen, opener_of, sealer_of
+from worker.stream.sealing.opening import opener_of, sealer_of
 
 PLACE = history_place("history", 0)
 

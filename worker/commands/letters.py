@@ -18,7 +18,8 @@ from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.places import find_places
 from worker.stream.redrive.selection import Selection, selected
 from worker.stream.redrive.sending import REDRIVE
-from worker.stream.sealing.opening import CannotOpen, opener_of
+from worker.stream.sealing.closed import CannotOpen
+from worker.stream.sealing.opening import opener_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import worker
 from worker.adjudication.decode import Rejected
 from worker.stream.outgoing import Outgoing
+from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.envelope import letter_place
-from worker.stream.sealing.opening import CannotOpen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,9 @@ from worker.adjudication.stored import VERSION, version_of
 from worker.stream.bounded import reader, up_to_end
 from worker.stream.errors import Refused
 from worker.stream.markers import pass_emptied_markers
+from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.envelope import history_place, is_sealed
-from worker.stream.sealing.opening import CannotOpen, opener_of
+from worker.stream.sealing.opening import opener_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

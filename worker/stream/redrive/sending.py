@@ -22,7 +22,8 @@ from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import Ledger, entry_of, ledger_topic, read_ledger
 from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.selection import selected
-from worker.stream.sealing.opening import CannotOpen, opener_of
+from worker.stream.sealing.closed import CannotOpen
+from worker.stream.sealing.opening import opener_of
 from worker.stream.transaction import TransactionalProducer
 
 if TYPE_CHECKING:

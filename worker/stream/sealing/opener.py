@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.envelope import Damaged, parts_of
-from worker.stream.sealing.opening import CannotOpen
 from worker.stream.sealing.sealer import unpacked
 
 if TYPE_CHECKING:
