@@ -19,7 +19,7 @@ NAME = "mms-adjudication-worker"
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([MAKE, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run([MAKE, "--no-print-directory", *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
