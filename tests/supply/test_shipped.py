@@ -19,7 +19,8 @@ NAME = "mms-adjudication-worker"
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([MAKE, "--no-print-directory", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [MAKE, "--no-print-directory", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
