@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -60,14 +59,20 @@ driver.main()
 """
 
 
+def test_a_reader_is_not_held_to_the_memory_of_who_started_it() -> None:
+    grown = bytearray(1 << 28)
+    grown[:: 1 << 12] = bytes(len(grown) >> 12)  # every page of it is there now
+    program = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    assert int(running.apart([sys.executable, "-c", program]).stdout) < 1 << 17
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_reader_that_breaks_is_found_and_its_input_kept(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(target: Target, place: running.Place, options: list[str]) -> CompletedProcess[str]:
         program = BROKEN.format(arguments=[target.name, str(place.notes), *options], fault=FAULTS[fault])
-        command = [sys.executable, "-c", program]
-        return subprocess.run(command, cwd=running.ROOT, capture_output=True, text=True, check=False)
+        return running.apart([sys.executable, "-c", program])
 
     monkeypatch.setattr(running, "driver", broken)
     found = run(TARGETS["lines"]._replace(seconds=2, memory_mb=300), 2000, root=tmp_path)
