@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,19 +72,25 @@ def test_the_copies_that_the_tests_harm_are_taken_as_they_are(copies: tuple[Path
     assert load_reference(*copies).digest == load_reference().digest
 
 
+@contextmanager
+def harmed(file: Path, harm: Callable[[Path], None]) -> Iterator[None]:
+    """A file that is not as it was, for a while."""
+    whole = file.read_bytes()
+    harm(file)
+    try:
+        yield
+    finally:
+        file.write_bytes(whole)
+
+
 @pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
 @pytest.mark.parametrize("name", POLICIES)
 def test_any_policy_file_that_has_changed_is_refused_by_its_name(
     copies: tuple[Path, Path], name: str, harm: Callable[[Path], None]
 ) -> None:
     file = copies[0] / name
-    whole = file.read_bytes()
-    harm(file)
-    try:
-        with pytest.raises(PolicyError) as refused:
-            policies.load(copies[0])
-    finally:
-        file.write_bytes(whole)
+    with harmed(file, harm), pytest.raises(PolicyError) as refused:
+        policies.load(copies[0])
     assert str(refused.value).startswith(f"{file}: ")
     assert f"`mms-worker policy manifest --dir {copies[0]}`" in str(refused.value)
 
@@ -95,13 +102,8 @@ def test_any_code_file_that_has_changed_is_refused_by_its_name(
 ) -> None:
     """Those for the authors of policies among them, though no claim is decided by them."""
     file = copies[1] / name
-    whole = file.read_bytes()
-    harm(file)
-    try:
-        with pytest.raises(CodeSetError) as refused:
-            codes.reader_of(copies[1])
-    finally:
-        file.write_bytes(whole)
+    with harmed(file, harm), pytest.raises(CodeSetError) as refused:
+        codes.reader_of(copies[1])
     told = str(refused.value)
     if file.parent == refused.value.file:  # the set's only release
         assert told == f"{file.parent}: this code set has no release"

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
-import warnings
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from worker.stream.last_resorts import turn_to
+
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import TextIO
 
     from structlog.typing import ExcInfo
+
+_WITHHELD = "mms-worker: a fault of the program; its text is withheld, it may quote a claim"
 
 
 def withhold_texts() -> None:
@@ -25,10 +25,11 @@ def withhold_texts() -> None:
 
     ``worker.stream.logs.configure_logs`` puts log lines in place of it.
     """
-    sys.excepthook = _of_main_thread
-    sys.unraisablehook = _of_finalizer
-    threading.excepthook = _of_thread
-    warnings.showwarning = _of_warning
+    turn_to(
+        lambda error: _say(f"{_traced(error)}\n{_WITHHELD}"),
+        lambda what, error: _say(f"mms-worker: {what}\n{_traced(error)}"),
+        lambda category, place: _say(f"mms-worker: python warns: {category} at {place}"),
+    )
     if logging.lastResort is not None:  # what asyncio and other libraries log where nobody listens
         logging.lastResort.setFormatter(_Sentence())
 
@@ -57,32 +58,6 @@ class _Sentence(logging.Formatter):
         sentence = str(record.msg).partition("\n")[0].partition("(")[0].partition("%")[0].rstrip(" :")
         error = record.exc_info[1] if record.exc_info else None
         return f"mms-worker: {record.name}: {sentence}" + (f"\n{_traced(error)}" if error else "")
-
-
-def _of_main_thread(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
-    _say(f"{_traced(error)}\nmms-worker: a fault of the program; its text is withheld, it may quote a claim")
-
-
-def _of_finalizer(raised: sys.UnraisableHookArgs) -> None:
-    if raised.exc_value is not None:
-        _say(f"mms-worker: a finalizer or callback raised\n{_traced(raised.exc_value)}")
-
-
-def _of_thread(raised: threading.ExceptHookArgs) -> None:
-    if raised.exc_value is not None and not isinstance(raised.exc_value, SystemExit):
-        _say(f"mms-worker: a thread raised\n{_traced(raised.exc_value)}")
-
-
-def _of_warning(  # as ``warnings`` calls it
-    message: Warning | str,  # noqa: ARG001  it may quote a claim
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,  # noqa: ARG001  it is standard error
-    line: str | None = None,  # noqa: ARG001  the place says it
-) -> None:
-    place = PurePath(*PurePath(filename).parts[-3:])
-    _say(f"mms-worker: python warns: {category.__name__} at {place}:{lineno}")
 
 
 def _write_traced(file: TextIO, exc_info: ExcInfo) -> None:
