@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
 
 def turn_to(
@@ -30,8 +31,13 @@ def turn_to(
         if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
             raised("a thread raised", ended.exc_value)
 
-    def of_warning(
-        _: Warning | str, category: type[Warning], filename: str, lineno: int, *__: object, **___: object
+    def of_warning(  # as ``warnings`` calls it
+        message: Warning | str,  # noqa: ARG001  it may quote a claim
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001  whoever tells it has a place for it
+        line: str | None = None,  # noqa: ARG001  the place says it
     ) -> None:
         warned(category.__name__, f"{PurePath(*PurePath(filename).parts[-3:])}:{lineno}")
 
