@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from worker.devkit.kafka import Place
+
 _SKIPPED = "no real Kafka on this machine: "
 NO_PROMETHEUS = "no real Prometheus on this machine: "
 
@@ -28,9 +30,12 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
 class NewBroker(Protocol):
-    """Makes a broker of the test's own with these broker settings; not started yet, stopped with the test."""
+    """Makes a broker of the test's own with these broker settings; not started yet, stopped with the test.
 
-    def __call__(self, **settings: str | int) -> KafkaBroker: ...
+    ``place`` is for a node of a cluster of several.
+    """
+
+    def __call__(self, place: Place | None = None, **settings: str | int) -> KafkaBroker: ...
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,8 +83,8 @@ def new_broker(tmp_path: Path) -> Iterator[NewBroker]:
     """Brokers of this test's own, to configure, kill and start again; see ``NewBroker``."""
     with ExitStack() as stopping:
 
-        def make(**settings: str | int) -> KafkaBroker:
-            broker = _broker(tmp_path / f"kafka-{uuid4().hex[:8]}", settings)
+        def make(place: Place | None = None, **settings: str | int) -> KafkaBroker:
+            broker = _broker(tmp_path / f"kafka-{uuid4().hex[:8]}", settings, place)
             stopping.callback(broker.stop)
             return broker
 
@@ -102,9 +107,9 @@ async def stream(kafka: KafkaBroker, prefix: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-def _broker(directory: Path, settings: dict[str, str | int]) -> KafkaBroker:
+def _broker(directory: Path, settings: dict[str, str | int], place: Place | None = None) -> KafkaBroker:
     try:
-        return KafkaBroker(directory, settings=settings)
+        return KafkaBroker(directory, settings=settings, place=place)
     except PrerequisiteError as missing:
         if IN_CI:
             pytest.fail(f"CI must test against real Kafka: {missing}", pytrace=False)

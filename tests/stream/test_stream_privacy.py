@@ -21,7 +21,8 @@ from aiokafka.consumer import fetcher
 
 from tests.conftest import NewBroker
 from tests.privacy.holders import planted
-from tests.stream.killing import QUICK, QUICK_BROKER
+from tests.stream.fragile import Fragile
+from tests.stream.killing import QUICK
 from tests.stream.letterkit import write
 from tests.stream.markers import CLAIM, FORMED, NAME, NUMBER, TEXT, quoted, spoiled, stories, with_raw_name
 from tests.stream.markers_launch import BUGS, in_words
@@ -189,7 +190,8 @@ async def test_a_lost_broker_a_fenced_worker_and_a_rebalance_quote_nothing(
 ) -> None:
     settings = {**QUICK, "batch_max_records": 1, "log_level": "debug"}
     records = stories(range(1, 41))
-    with ExitStack() as ending, new_broker(**QUICK_BROKER) as broker:
+    broker = await asyncio.to_thread(Fragile, new_broker)
+    with ExitStack() as ending:
         stream = Stream(broker.bootstrap, prefix, tmp_path, ending, **settings)
         await stream.create_topics()
         workers = [stream.worker() for _ in range(2)]
@@ -198,8 +200,8 @@ async def test_a_lost_broker_a_fenced_worker_and_a_rebalance_quote_nothing(
         os.kill(frozen.pid, signal.SIGSTOP)
         await work(stream, records[80:140], 80)
         os.kill(frozen.pid, signal.SIGCONT)
-        broker.kill()
-        broker.start()
+        await broker.kill()
+        await broker.revive()
         await work(stream, records[140:], 140)
         other.kill()
         await asyncio.to_thread(frozen.stop, STOP_S)

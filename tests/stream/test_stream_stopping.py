@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from tests.conftest import NewBroker
-from tests.stream.killing import QUICK_BROKER, SMALL_BATCH, events
+from tests.stream.fragile import Fragile
+from tests.stream.killing import SMALL_BATCH, events
 from tests.stream.oracle import assert_exactly_once
 from tests.stream.slow import LONG_S, slow_member
 from tests.stream.streamkit import Input, Stream, Worker, placed, until
 from worker.devkit.generator import histories
-from worker.devkit.kafka import KafkaBroker
 from worker.stream.leaving import leave
 
 GRACE_S = 10.0
@@ -239,36 +239,24 @@ async def test_workers_stopped_in_a_rebalance_leave_their_group_though_another_m
 @pytest.fixture
 async def fragile(
     new_broker: NewBroker, prefix: str, tmp_path: Path
-) -> AsyncIterator[tuple[Stream, KafkaBroker]]:
+) -> AsyncIterator[tuple[Stream, Fragile]]:
     """A stream on a broker of its own, which may be harmed."""
-    broker = new_broker(**QUICK_BROKER)
-    with broker, ExitStack() as ending:
+    broker = await asyncio.to_thread(Fragile, new_broker)
+    with ExitStack() as ending:
         made = Stream(broker.bootstrap, prefix, tmp_path, ending)
         await made.create_topics()
         yield made, broker
 
 
-def freeze(broker: KafkaBroker) -> None:
-    assert broker.pid is not None
-    os.kill(broker.pid, signal.SIGSTOP)
-
-
-def thaw(broker: KafkaBroker) -> None:
-    assert broker.pid is not None
-    os.kill(broker.pid, signal.SIGCONT)
-
-
 @pytest.mark.parametrize(
     ("harm", "mend"),
-    # Killed, not stopped: a Kafka 4 that shuts down as the only broker forgets the markers of a transaction
-    # that is being committed, and leaves it open for ever (KAFKA-20734; deploy/README.md, "Known of Kafka").
-    [(KafkaBroker.kill, KafkaBroker.start), (freeze, thaw)],
+    [(Fragile.kill, Fragile.revive), (Fragile.freeze, Fragile.thaw)],
     ids=["killed", "hanging"],
 )
 async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
-    fragile: tuple[Stream, KafkaBroker],
-    harm: Callable[[KafkaBroker], object],
-    mend: Callable[[KafkaBroker], object],
+    fragile: tuple[Stream, Fragile],
+    harm: Callable[[Fragile], Awaitable[None]],
+    mend: Callable[[Fragile], Awaitable[None]],
 ) -> None:
     """One has just lost it, one has noticed, one has never seen it."""
     stream, broker = fragile
@@ -280,7 +268,7 @@ async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
     await aware.ready()
     await stream.publish(records)
     await stream.drained(500)
-    await asyncio.to_thread(harm, broker)
+    await harm(broker)
     try:
         await stop(surprised)
         late = stream.worker()
@@ -289,7 +277,7 @@ async def test_workers_end_in_time_without_their_broker_whatever_they_are_at(
         await asyncio.gather(stop(aware), stop(late))
         assert not aware.said("nobody awaited an exception")
     finally:
-        await asyncio.to_thread(mend, broker)
+        await mend(broker)
     stream.worker()
     await stream.drained(len(records))
     await assert_exactly_once(stream, records)

@@ -1,6 +1,11 @@
 """A real Apache Kafka broker on loopback ports: a KRaft node in a directory of its own, no containers.
 
 By itself it is a cluster of one. Several make a cluster if each is told its place in it.
+
+A cluster of one that is killed and started again finds the metadata of before: until its own controller has
+fenced it, it leads its partitions as if it had never been away. What it finds half committed then may lose
+its markers (KAFKA-20734; deploy/README.md, "Known of Kafka"). Who kills a broker amid transactions gives it a
+controller of its own (``Role``), and starts it once that has fenced it (``fencings``).
 """
 
 from __future__ import annotations
@@ -8,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import time
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 from uuid import uuid4
 
@@ -51,6 +57,14 @@ _SETTINGS: Mapping[str, str | int] = {
 }
 
 
+class Role(StrEnum):
+    """What a node is in its cluster, as Kafka writes it."""
+
+    BOTH = "broker,controller"
+    BROKER = "broker"
+    CONTROLLER = "controller"
+
+
 class Place(NamedTuple):
     """The place of a node in a cluster; all its nodes have the same ``cluster_id`` and ``controllers``."""
 
@@ -59,7 +73,8 @@ class Place(NamedTuple):
     cluster_id: str
     """At most 22 letters and digits, as ``new_cluster_id`` makes them."""
     controllers: Sequence[int]
-    """The port of every node's controller: those of the nodes 1, 2 and so on."""
+    """The port of every controller: those of the nodes 1, 2 and so on."""
+    role: Role = Role.BOTH
 
 
 class Listener(NamedTuple):
@@ -155,10 +170,12 @@ class KafkaBroker:
             raise
 
     def await_ready(self, within: float = START_SECONDS) -> None:
-        """Return when it, and the cluster that it belongs to, has committed a transaction.
+        """Return when it, and its cluster, has committed a transaction; if it is a controller alone, at once.
 
         Raises BrokerError with the end of the broker's log if that is not ``within`` seconds.
         """
+        if self._place.role is Role.CONTROLLER:
+            return  # it has no client but its brokers, which wait for it
         deadline = time.monotonic() + within
         # In a thread of its own: the caller's may have a running event loop.
         with ThreadPoolExecutor(max_workers=1) as apart:
@@ -186,6 +203,10 @@ class KafkaBroker:
         """Raise BrokerError with the end of its log if it has died by itself."""
         if self._child is not None and self._child.exit_code is not None:
             raise BrokerError(f"Kafka exited with {self._child.exit_code}:\n{self._log_tail()}")
+
+    def fencings(self, node: int) -> int:
+        """How often this controller has found that the broker of that id is gone."""
+        return self.log.read_text(errors="replace").count(f"Fencing broker {node} ")
 
     @property
     def pid(self) -> int | None:
@@ -239,19 +260,21 @@ class KafkaBroker:
 def _node(place: Place, listeners: Sequence[Listener]) -> dict[str, str | int]:
     # A static list of voters, also for one node: several nodes are written the same way.
     controllers = [f"{LOOPBACK}:{port}" for port in place.controllers]
-    bound = [f"{listener.name}://{LOOPBACK}:{listener.port}" for listener in listeners]
-    named = [listener.name for listener in listeners]
-    return {
-        "process.roles": "broker,controller",
+    protocols = [f"{listener.name}:{listener.protocol}" for listener in listeners]
+    bound: list[str] = []
+    node: dict[str, str | int] = {
+        "process.roles": place.role,
         "node.id": place.node,
         "controller.quorum.voters": ",".join(f"{node}@{at}" for node, at in enumerate(controllers, 1)),
-        "listeners": ",".join([*bound, f"CONTROLLER://{controllers[place.node - 1]}"]),
-        "advertised.listeners": ",".join(
-            f"{listener.name}://{LOOPBACK}:{listener.advertised}" for listener in listeners
-        ),
-        "listener.security.protocol.map": ",".join(
-            [*(f"{listener.name}:{listener.protocol}" for listener in listeners), "CONTROLLER:PLAINTEXT"]
-        ),
-        "inter.broker.listener.name": named[0],
         "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": ",".join([*protocols, "CONTROLLER:PLAINTEXT"]),
     }
+    if place.role is not Role.CONTROLLER:
+        bound += [f"{listener.name}://{LOOPBACK}:{listener.port}" for listener in listeners]
+        advertised = [f"{listener.name}://{LOOPBACK}:{listener.advertised}" for listener in listeners]
+        node["advertised.listeners"] = ",".join(advertised)
+        node["inter.broker.listener.name"] = listeners[0].name
+    if place.role is not Role.BROKER:
+        bound.append(f"CONTROLLER://{controllers[place.node - 1]}")
+    node["listeners"] = ",".join(bound)
+    return node
