@@ -32,7 +32,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 class NewBroker(Protocol):
     """Makes a broker of the test's own with these broker settings; not started yet, stopped with the test.
 
-    ``place`` is for a node of a cluster of several.
+    ``place`` is for a node of a cluster of several, or of one that is not of Kafka's newest.
     """
 
     def __call__(self, place: Place | None = None, **settings: str | int) -> KafkaBroker: ...

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from aiokafka.protocol.struct import Struct as Message
 
 
 def fields(kind: Any) -> tuple[str, ...]:
-    """The fields of a struct, a named tuple or a data class; none of any other class."""
+    """The fields of a struct, a named tuple, a data class or a message; none of any other class."""
     if issubclass(kind, msgspec.Struct):
         return kind.__struct_fields__
     if dataclasses.is_dataclass(kind):
         return tuple(field.name for field in dataclasses.fields(kind))
+    if issubclass(kind, Message):
+        return tuple(kind.SCHEMA.names)
     return getattr(kind, "_fields", ())
 
 

@@ -37,7 +37,7 @@ from worker.stream.histories import Histories
 from worker.stream.outgoing import Outgoing
 from worker.stream.records import read_raw_names
 from worker.stream.restore import restore
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 SEED = 7
 BATCH = 1000

@@ -35,7 +35,7 @@ from worker.devkit.ports import LOOPBACK, free_ports
 from worker.stream.deciding import partition_of
 from worker.stream.outgoing import Outgoing
 from worker.stream.topics import ABSENT
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 STORY = ledger_of(
     events(

@@ -27,7 +27,7 @@ from worker.devkit.ports import LOOPBACK, free_ports
 from worker.placing import place
 from worker.policies.catalog import manifests
 from worker.stream.outgoing import Outgoing
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 HOUR_MS = 60 * 60 * 1000
 STANDING = {

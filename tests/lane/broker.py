@@ -33,6 +33,7 @@ class Code(IntEnum):
     INVALID_TXN_STATE = 48
     INVALID_PRODUCER_ID_MAPPING = 49
     CONCURRENT_TRANSACTIONS = 51
+    PRODUCER_FENCED = 90
 
 
 class Record(NamedTuple):
@@ -148,6 +149,8 @@ class Transaction:
         self.producer = producer
         self.epoch = -1
         self.state = State.EMPTY
+        self.is_second = False
+        """Whether it was begun and ended by the second protocol (KIP-890): its end has raised the epoch."""
         self.number = 0
         """Counts what this id has begun."""
         self.places: set[TopicPartition] = set()
@@ -181,8 +184,7 @@ class Broker:
         """InitProducerId: fences the last producer of that name; its transaction must be over first."""
         found = self.transactions.setdefault(name, Transaction(1000 + len(self.transactions)))
         if found.state is State.ONGOING:
-            found.epoch += 1
-            self._prepare(found, State.PREPARE_ABORT)
+            self._fence(found)
         if found.state in PREPARED:
             return Code.CONCURRENT_TRANSACTIONS, -1, -1
         found.epoch += 1
@@ -207,16 +209,38 @@ class Broker:
             return refused
         if found.state is State.ONGOING:
             self._prepare(found, State.PREPARE_COMMIT if commit else State.PREPARE_ABORT)
+            found.is_second = False
             return Code.NONE
         done = State.COMPLETE_COMMIT if commit else State.COMPLETE_ABORT
         return Code.NONE if found.state is done else Code.INVALID_TXN_STATE
+
+    def end_second(self, name: str, producer: int, epoch: int, *, commit: bool) -> tuple[Code, int]:
+        """EndTxn of the second protocol: error code, and the epoch of the next transaction.
+
+        One that is asked again is told by the epoch that the first has raised.
+        """
+        found = self.transactions[name]
+        if found.producer != producer:
+            return Code.INVALID_PRODUCER_ID_MAPPING, -1
+        is_again = found.is_second and found.state not in {State.EMPTY, State.ONGOING}
+        if found.epoch != epoch + is_again:
+            return Code.PRODUCER_FENCED, -1
+        if found.state is State.ONGOING:
+            self._prepare(found, State.PREPARE_COMMIT if commit else State.PREPARE_ABORT)
+            found.epoch += 1
+            found.is_second = True
+            return Code.NONE, found.epoch
+        if found.state is (State.PREPARE_COMMIT if commit else State.PREPARE_ABORT):
+            return Code.CONCURRENT_TRANSACTIONS, -1
+        if found.state is (State.COMPLETE_COMMIT if commit else State.COMPLETE_ABORT):
+            return Code.NONE, found.epoch
+        return Code.INVALID_TXN_STATE, -1
 
     def expire(self, name: str, number: int) -> None:
         """The transaction of that number has lasted for too long."""
         found = self.transactions[name]
         if found.number == number and found.state is State.ONGOING:
-            found.epoch += 1
-            self._prepare(found, State.PREPARE_ABORT)
+            self._fence(found)
 
     def write_marker(self, name: str) -> bool:
         """Write one of the markers that are due for a name; whether another one is."""
@@ -242,6 +266,11 @@ class Broker:
         """Names of transactions for which markers are to be written."""
         return [name for name, found in self.transactions.items() if found.markers]
 
+    def _fence(self, found: Transaction) -> None:
+        found.epoch += 1
+        found.is_second = False
+        self._prepare(found, State.PREPARE_ABORT)
+
     def _prepare(self, found: Transaction, state: State) -> None:
         found.state = state
         named = [place for place in self.marker_order if place in found.places]
@@ -261,7 +290,7 @@ class Broker:
     def commit_offsets(
         self, name: str, producer: int, epoch: int, offsets: dict[TopicPartition, int]
     ) -> Code:
-        """TxnOffsetCommit: pending until the marker comes."""
+        """TxnOffsetCommit: pending until the marker comes. The group must have been added."""
         refused, found = self._judged(name, producer, epoch)
         if refused:
             return refused
@@ -272,8 +301,18 @@ class Broker:
 
     # ---- the partitions' leaders
 
-    def produce(self, name: str, place: TopicPartition, data: bytes) -> tuple[Code, int]:
-        """Produce of one batch: error code and base offset."""
+    def produce(
+        self,
+        name: str,
+        place: TopicPartition,
+        data: bytes,
+        begin: Callable[[int, int], Code] | None = None,
+    ) -> tuple[Code, int]:
+        """Produce of one batch: error code and base offset.
+
+        In a partition in which the transaction has not begun yet it begins with ``begin``, which adds the
+        partition for a producer id and epoch (second protocol), or must have been added (first).
+        """
         batch = next(_batches(data))
         producer, epoch, first = batch.producer_id, batch.producer_epoch, batch.base_sequence
         log = self.log(place)
@@ -286,8 +325,10 @@ class Broker:
             return Code.NONE, written[first]  # a batch that has come before
         if written and first != max(written) + 1:
             return Code.OUT_OF_ORDER_SEQUENCE_NUMBER, -1
-        if producer not in log.open and (refused := self._verified(name, producer, epoch, place)):
-            return refused, -1
+        if producer not in log.open or epoch != known:
+            refused = begin(producer, epoch) if begin else self._verified(name, producer, epoch, place)
+            if refused:
+                return Code.NOT_ENOUGH_REPLICAS if refused is Code.CONCURRENT_TRANSACTIONS else refused, -1
         records = [Record("", 0, 0, one.timestamp, one.key, one.value, tuple(one.headers)) for one in batch]
         for sequence, record in enumerate(records, first):
             written[sequence] = log.append(record, producer)

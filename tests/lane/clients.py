@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
@@ -25,6 +26,9 @@ from aiokafka.protocol.transaction import (
 from tests.lane.broker import OFFSETS, Broker, Code, Fetched, Record
 from tests.lane.wire import Refusal
 from tests.lane.world import current
+from worker.stream.flexible import TEXT
+from worker.stream.transactions import messages, second
+from worker.stream.transactions.features import FINALIZED, ApiVersions, ApiVersionsResponseV3
 
 RETRY_S = 0.1
 NODE = 0
@@ -42,6 +46,7 @@ class Connection:
         self._client_id = client_id
         self._broker: Broker = world.broker
         self._wire = world.wire
+        self._protocol = world.protocol
 
     async def bootstrap(self) -> None:
         await self._retried("Metadata", lambda: None)
@@ -89,16 +94,16 @@ class Connection:
         return SimpleNamespace(error_code=code, producer_id=producer, producer_epoch=epoch)
 
     def _add_partitions(self, request: Any) -> Any:
-        code = self._add(request, _places(request))
+        code = self._added(_producer(request), _places(request))
         return _by_partition(request, code)
 
     def _add_group(self, request: Any) -> Any:
-        return SimpleNamespace(error_code=self._add(request, [OFFSETS]))
+        return SimpleNamespace(error_code=self._added(_producer(request), [OFFSETS]))
 
-    def _add(self, request: Any, places: Iterable[TopicPartition]) -> Code:
-        code = self._broker.add(*_producer(request), places)
+    def _added(self, producer: tuple[str, int, int], places: Iterable[TopicPartition]) -> Code:
+        code = self._broker.add(*producer, places)
         if not code:
-            name = request._transactional_id
+            name = producer[0]
             self._wire.transaction_begins(name, self._broker.transactions[name].number)
         return code
 
@@ -126,6 +131,44 @@ class Connection:
             topics.append((topic, answers))
         return SimpleNamespace(API_VERSION=4, topics=topics)
 
+    # ---- the second protocol
+
+    def _features(self, _: ApiVersions) -> Any:
+        level = self._protocol.to_bytes(2)
+        told = b"\x02" + TEXT.encode(second.TRANSACTION_VERSION) + level + level + b"\x00"
+        return ApiVersionsResponseV3(Code.NONE, [], 0, {FINALIZED: told})
+
+    def _produce_second(self, request: Any) -> Any:
+        name = request._transactional_id
+        topics = []
+        for topic, partitions in request._topics.items():
+            answers = []
+            for partition, data in partitions:
+                place = TopicPartition(topic, partition)
+                begin = partial(self._begin, name, place)
+                code, offset = self._broker.produce(name, place, bytes(data), begin)
+                answers.append((partition, code, offset, -1, 0, [], None, {}))
+            topics.append((topic, answers, {}))
+        return messages.ProduceResponseV12(topics, 0, {})
+
+    def _begin(self, name: str, place: TopicPartition, producer: int, epoch: int) -> Code:
+        return self._added((name, producer, epoch), [place])
+
+    def _commit_offsets_second(self, request: Any) -> Any:
+        producer = (request._ids[0], *request._producer)
+        offsets = {
+            TopicPartition(topic, partition): offset
+            for topic, partitions in request._topics.items()
+            for partition, offset, _ in partitions
+        }
+        code = self._added(producer, [OFFSETS]) or self._broker.commit_offsets(*producer, offsets)
+        return _offsets_answered(request, code)
+
+    def _end_second(self, request: Any) -> Any:
+        name, producer, epoch, commit = request._fields
+        code, following = self._broker.end_second(name, producer, epoch, commit=commit)
+        return messages.EndTxnResponseV5(0, code, producer, following, {})
+
 
 ANSWERS: dict[type, Callable[[Connection, Any], Any]] = {
     InitProducerIdRequest: Connection._init,
@@ -134,6 +177,10 @@ ANSWERS: dict[type, Callable[[Connection, Any], Any]] = {
     TxnOffsetCommitRequest: Connection._commit_offsets,
     EndTxnRequest: Connection._end,
     ProduceRequest: Connection._produce,
+    ApiVersions: Connection._features,
+    messages.Produce: Connection._produce_second,
+    messages.TxnOffsetCommit: Connection._commit_offsets_second,
+    messages.EndTxn: Connection._end_second,
 }
 
 
@@ -153,7 +200,25 @@ def _by_partition(request: Any, code: Code) -> Any:
     return SimpleNamespace(errors=errors)
 
 
+def _offsets_answered(request: Any, code: Code) -> Any:
+    errors = [
+        (topic, [(one[0], code, {}) for one in partitions], {})
+        for topic, partitions in request._topics.items()
+    ]
+    return messages.TxnOffsetCommitResponseV5(0, errors, {})
+
+
 def _refused(request: Any, code: Code) -> Any:
+    if isinstance(request, messages.Produce):
+        answers = [
+            (topic, [(partition, code, -1, -1, 0, [], None, {}) for partition, _ in partitions], {})
+            for topic, partitions in request._topics.items()
+        ]
+        return messages.ProduceResponseV12(answers, 0, {})
+    if isinstance(request, messages.TxnOffsetCommit):
+        return _offsets_answered(request, code)
+    if isinstance(request, messages.EndTxn):
+        return messages.EndTxnResponseV5(0, code, -1, -1, {})
     if isinstance(request, ProduceRequest):
         topics = [
             (topic, [(partition, code, -1, -1) for partition, _ in partitions])
@@ -178,8 +243,8 @@ class Cluster:
         return self._leaders[place.topic]
 
 
-class Producer(AIOKafkaProducer):
-    """aiokafka's producer. A killed process closes nothing, and is not blamed for it."""
+class Producer(second.Producer):
+    """The worker's producer. A killed process closes nothing, and is not blamed for it."""
 
     def __del__(self) -> None:
         pass

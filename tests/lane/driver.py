@@ -23,8 +23,9 @@ from tests.lane.wire import Fault
 from tests.lane.witness import Expected, Violation, Witness
 from tests.lane.world import AT_ONCE, Manner, World, current
 from worker.settings import Settings
-from worker.stream import bounded, engine, lane, leaving, offsets, retry, source, transaction
+from worker.stream import bounded, engine, lane, leaving, offsets, retry, source
 from worker.stream.metrics import Metrics
+from worker.stream.transactions import producer
 
 Deed: TypeAlias = Callable[[World], Iterator[Callable[[], bool]]]
 
@@ -120,7 +121,7 @@ def in_memory(mutation: Mutation | None = None) -> Iterator[None]:
         if mutation is not None:
             patch.setattr(*mutation)
         patch.setattr(aiokafka_producer, "AIOKafkaClient", Connection)
-        patch.setattr(transaction, "AIOKafkaProducer", Producer)
+        patch.setattr(producer, "Producer", Producer)
         patch.setattr(bounded, "AIOKafkaConsumer", Consumer)
         patch.setattr(source, "AIOKafkaConsumer", Consumer)
         patch.setattr(source, "verify_counts", _counted)

@@ -107,6 +107,11 @@ def documented() -> Case:
     return case(generated(7, seed=2), manner=Manner(100, 0.03, OFFSETS_FIRST), batch_max_records=2)
 
 
+def spoken_to(case: Case, protocol: int) -> Case:
+    """The same case where the cluster has agreed to that transaction protocol."""
+    return case._replace(manner=case.manner._replace(protocol=protocol))
+
+
 def _input(broker: Broker, given: Settings) -> Log:
     return broker.log(TopicPartition(given.input_topic, 0))
 

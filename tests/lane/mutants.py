@@ -15,7 +15,7 @@ from worker.stream.histories import Histories
 from worker.stream.intake import Intake
 from worker.stream.lane import Lane
 from worker.stream.outgoing import Outgoing
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 
 class OffsetReadBeforeFence(Lane):

@@ -22,7 +22,7 @@ def slips(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Broker, "produce"), (Broker, "end"), (Broker, "write_marker"), (Witness, "_look_at")],
+    [(Broker, "produce"), (Broker, "end_second"), (Broker, "write_marker"), (Witness, "_look_at")],
 )
 def test_a_bug_of_the_brokers_or_the_witness_is_raised_and_is_no_request_that_was_lost(
     monkeypatch: pytest.MonkeyPatch, owner: type, name: str

@@ -23,10 +23,10 @@ from tests.lane.wire import Fault
             mutants.RESTORED_BEFORE_FENCE,
             short,
             deeds.replaced_unawares,
-            "InitProducerId applied",
+            "Fetch answered",
             "duplicate",
         ),
-        (mutants.MEMORY_KEPT, short, Fault.FAILS, "AddPartitionsToTxn", "loss"),
+        (mutants.MEMORY_KEPT, short, Fault.FAILS, "Produce", "loss"),
         (mutants.CHANGELOG_APART, short, Fault.FAILS, "Produce", "stopped"),
         (
             mutants.OFFSET_ASKED_FOR_FIRST,

@@ -59,6 +59,7 @@ def ordeals(draw: st.DrawFn) -> Ordeal:
             draw(st.integers(1, 30)),
             draw(st.sampled_from([HOP_S, 0.03, 0.1])),
             tuple(draw(st.permutations(RESULTS_FIRST))),
+            draw(st.sampled_from([1, 2])),
         ),
         sorted(draw(st.lists(happens, min_size=1, max_size=5)), key=lambda one: one[0]),
         draw(st.dictionaries(shares, st.sampled_from(WITHOUT_ERRORS), max_size=4)),

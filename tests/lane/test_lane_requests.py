@@ -7,15 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from tests.lane.driver import Case
-from tests.lane.histories import resumed, short
+from tests.lane.histories import resumed, short, spoken_to
 from tests.lane.search import on_every_request
 from tests.lane.wire import Fault
 
-FEWEST_REQUESTS = 20
+FEWEST_REQUESTS = {1: 20, 2: 15}
+"""By protocol, of those of transactions."""
 AGAIN = "lane begins again"
 JOINED_AGAIN = "membership failed, joining again"
 
 
+@pytest.mark.parametrize("protocol", [1, 2])
 @pytest.mark.parametrize("history", [short, resumed])
 @pytest.mark.parametrize(
     ("fault", "brings"),
@@ -32,11 +34,11 @@ JOINED_AGAIN = "membership failed, joining again"
     ids=lambda given: given.name.lower() if isinstance(given, Fault) else "",
 )
 def test_whichever_request_meets_it_each_record_is_answered_once(
-    history: Callable[[], Case], fault: Fault, brings: str | None
+    history: Callable[[], Case], fault: Fault, brings: str | None, protocol: int
 ) -> None:
-    search = on_every_request(history(), fault)
-    print(f"{history.__name__}, {fault.name}: {search}")  # noqa: T201  pytest shows it with -rP
-    assert search.runs >= FEWEST_REQUESTS
+    search = on_every_request(spoken_to(history(), protocol), fault)
+    print(f"{history.__name__}, protocol {protocol}, {fault.name}: {search}")  # noqa: T201  pytest shows it with -rP
+    assert search.runs >= FEWEST_REQUESTS[protocol]
     assert not search.found, str(search)
     came = [event for event in (AGAIN, JOINED_AGAIN) if search.events[event]]
     if brings is None:

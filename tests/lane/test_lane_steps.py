@@ -8,7 +8,7 @@ import pytest
 
 from tests.lane import deeds
 from tests.lane.driver import ABORTED, Case, Deed, run
-from tests.lane.histories import documented, resumed, short, slowly_marked
+from tests.lane.histories import documented, resumed, short, slowly_marked, spoken_to
 from tests.lane.search import at_every_step
 
 FENCED = "fenced: all lanes dropped, joining again"
@@ -16,6 +16,11 @@ AGAIN = "lane begins again"
 KEPT = "histories kept"
 FEWEST_STEPS = 350
 """Below this the search would not be of every suspension of every task any more."""
+
+
+def spoken_to_first() -> Case:
+    """Where the cluster has not agreed to the second transaction protocol."""
+    return spoken_to(short(), 1)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,9 @@ FEWEST_STEPS = 350
         (resumed, deeds.replaced_unawares, FENCED),
         (resumed, deeds.woken_at(20), FENCED),
         (documented, deeds.killed_with_its_requests, ABORTED),
+        (spoken_to_first, deeds.killed, ABORTED),
+        (spoken_to_first, deeds.replaced_unawares, FENCED),
+        (spoken_to_first, deeds.stopped_until_all_is_done, FENCED),
     ],
 )
 def test_at_whatever_step_it_happens_each_record_is_answered_once(
@@ -55,10 +63,11 @@ def test_a_run_is_the_same_each_time(history: Callable[[], Case]) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("protocol", [1, 2])
 @pytest.mark.parametrize("history", [short, slowly_marked, resumed, documented])
 @pytest.mark.parametrize("deed", [*deeds.ALL, *map(deeds.woken_at, range(1, 40, 3))])
 def test_at_whatever_step_and_moment_it_happens_each_record_is_answered_once(
-    history: Callable[[], Case], deed: Deed
+    history: Callable[[], Case], deed: Deed, protocol: int
 ) -> None:
-    search = at_every_step(history(), deed)
+    search = at_every_step(spoken_to(history(), protocol), deed)
     assert not search.found, str(search)

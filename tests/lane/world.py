@@ -36,6 +36,8 @@ class Manner(NamedTuple):
     """Until the coordinator has written the next marker of a transaction."""
     marker_order: Sequence[str] = RESULTS_FIRST
     """By the settings that name the topics of a transaction; Kafka promises none."""
+    protocol: int = 2
+    """Which transaction protocol the cluster has agreed to."""
 
 
 AT_ONCE = Manner()
@@ -55,6 +57,7 @@ class World:
             for topic in manner.marker_order
         ]
         self.fetch_most = manner.fetch_most
+        self.protocol = manner.protocol
         pace = Pace(settings.request_timeout_s, settings.transaction_timeout_s, manner.marker_s)
         self.wire = Wire(self.loop, broker, faults, pace)
         self.events: Counter[str] = Counter()

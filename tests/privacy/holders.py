@@ -93,7 +93,13 @@ SHOWN: dict[str, str] = {
     "worker.stream.status.tails.": PLACES,
     "worker.stream.status.transaction_requests.": PLACES,
     "worker.stream.topics.": GIVEN,
-    "worker.stream.transaction._InFlight": "aiokafka's batches, which show nothing of themselves",
+    "worker.stream.transactions.features.": PLACES,
+    "worker.stream.transactions.messages.EndTxnRequestV5": PLACES,
+    "worker.stream.transactions.messages.EndTxnResponseV5": PLACES,
+    "worker.stream.transactions.messages.ProduceResponseV12": PLACES,
+    "worker.stream.transactions.messages.TxnOffsetCommitRequestV5": PLACES,
+    "worker.stream.transactions.messages.TxnOffsetCommitResponseV5": PLACES,
+    "worker.stream.transactions.producer._InFlight": "aiokafka's batches, which show nothing of themselves",
 }
 """What may show its fields, and why. A name that ends in a dot is of all classes whose names begin so."""
 

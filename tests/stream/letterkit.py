@@ -18,7 +18,7 @@ from worker.devkit.process import run
 from worker.stream.deadletters import dead_letter
 from worker.stream.outgoing import Outgoing
 from worker.stream.redrive.ledger import ledger_topic
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 SENT_MS = 1_700_000_000_000
 """When the records were sent that became dead letters, unless a test says otherwise."""

@@ -20,7 +20,7 @@ from worker.stream.deciding import Decider
 from worker.stream.lane import Lane
 from worker.stream.logs import configure_logs
 from worker.stream.metrics import Metrics
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 
 def in_words(quoted: object) -> str:

@@ -17,7 +17,7 @@ from tests.conftest import NewBroker
 from tests.stream.inprocess import owner, ready, working
 from tests.stream.streamkit import PARTITIONS, Stream, Worker, neighbours, partition, until
 from worker.stream.metrics import Metrics
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 LONG_AGO_MS = 1_700_000_000_000
 

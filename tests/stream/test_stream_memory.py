@@ -21,7 +21,7 @@ from worker.stream.histories import Aside, Histories
 from worker.stream.lane import Lane
 from worker.stream.restore import Restored, restore
 from worker.stream.retry import Backoff
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 PLACE = TopicPartition("in", 0)
 

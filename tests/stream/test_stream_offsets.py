@@ -17,7 +17,7 @@ from worker.stream.intake import Intake
 from worker.stream.offsets import starting_offset
 from worker.stream.outgoing import Outgoing
 from worker.stream.restore import restore
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 PARTITION = 1
 INPUTS = 5

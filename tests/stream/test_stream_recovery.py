@@ -16,7 +16,7 @@ from tests.stream.streamkit import Stream, placed
 from worker.adjudication import Limits
 from worker.devkit.kafka import KafkaBroker
 from worker.stream.outgoing import Outgoing
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 LOOK_BACK = Limits(look_back_days=36_500)
 """An event of a claim that the look-back has dropped counts as new: here it drops none."""

@@ -31,7 +31,7 @@ from worker.stream.errors import Refused
 from worker.stream.markers import PartitionRecords
 from worker.stream.outgoing import Outgoing
 from worker.stream.restore import restore
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 HANG_S = 30.0
 """What would take so long would take for ever."""

@@ -28,7 +28,7 @@ from worker.stream.status.reading import Reader
 from worker.stream.status.standing import Digest, Lane, OpenTransaction
 from worker.stream.status.tails import Span, Tail, tails
 from worker.stream.status.verdict import findings, numbers
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 PLACE = TopicPartition("topic", 0)
 

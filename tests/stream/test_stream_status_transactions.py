@@ -20,7 +20,7 @@ from worker.commands.status_page import page
 from worker.stream.outgoing import Outgoing
 from worker.stream.status.reading import Reader
 from worker.stream.status.standing import Standing
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 DAY_S = 24 * 60 * 60.0
 

@@ -23,7 +23,7 @@ from worker.settings import Settings
 from worker.stream.errors import Fenced, Refused
 from worker.stream.outgoing import BATCH_BYTES, Outgoing, packed
 from worker.stream.topics import DEAD_LETTER_BYTES, HEADERS_BYTES, RESULT_BYTES
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 HANG_S = 30.0
 """What would take so long would take for ever."""

@@ -75,6 +75,8 @@ class Place(NamedTuple):
     controllers: Sequence[int]
     """The port of every controller: those of the nodes 1, 2 and so on."""
     role: Role = Role.BOTH
+    features: Sequence[str] = ()
+    """Levels that its cluster begins with, as ``transaction.version=1``, where not with the newest."""
 
 
 class Listener(NamedTuple):
@@ -243,7 +245,9 @@ class KafkaBroker:
             self._held = None
 
     def _format(self, within: float) -> None:
-        arguments = ("format", "--cluster-id", self._place.cluster_id, "--config", str(self._properties))
+        arguments = ["format", "--cluster-id", self._place.cluster_id, "--config", str(self._properties)]
+        for feature in self._place.features:
+            arguments += ["--feature", feature]
         done = run(self._command("kafka.tools.StorageTool", *arguments), within)
         if done.returncode != 0:
             raise BrokerError(f"Kafka could not format {self._data}:\n{done.stdout.strip()[-2000:]}")

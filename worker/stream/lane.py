@@ -27,7 +27,7 @@ from worker.stream.restore import restore
 from worker.stream.retry import Backoff
 from worker.stream.sealing.lane import Sealing
 from worker.stream.sealing.opening import sealer_of
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -366,7 +366,8 @@ class Lane:
         dead = len(decided.dead_letters)
         self._shared.breaker.check(decided.records, dead, bugs)
         # Histories first. Results without histories are taken for a lost changelog, and a transaction that
-        # is interrupted leaves its marker in every partition that had come into it: none in one behind.
+        # is interrupted leaves its marker in every partition that had come into it: none in one behind. The
+        # producer comes into topics in their order.
         outputs = {
             self._settings.changelog_topic: self._sealing.histories(decided.changelog),
             self._settings.results_topic: decided.results,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
     from worker.stream.intake import Intake
-    from worker.stream.transaction import TransactionalProducer
+    from worker.stream.transactions.producer import TransactionalProducer
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from tests.stream.streamkit import Stream, until
 from worker.reference import load_reference
 from worker.stream.deciding import partition_of
 from worker.stream.outgoing import Outgoing
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 EVENTS_PER_MEMBER = 4.5
 """Of the generated stream, up to where it has met every member."""

@@ -24,7 +24,7 @@ from worker.stream.redrive.letter import fault_of
 from worker.stream.redrive.selection import selected
 from worker.stream.sealing.closed import CannotOpen
 from worker.stream.sealing.opening import opener_of
-from worker.stream.transaction import TransactionalProducer
+from worker.stream.transactions.producer import TransactionalProducer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

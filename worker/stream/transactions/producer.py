@@ -13,7 +13,7 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed, ProducerFenced
 
 from worker.adjudication.redacted import redacted
@@ -21,6 +21,7 @@ from worker.stream.connection import connection
 from worker.stream.errors import Fenced, Refused
 from worker.stream.outgoing import BATCH_BYTES, packed
 from worker.stream.tasks import ended_within, outlive
+from worker.stream.transactions.second import Producer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,10 +66,12 @@ class TransactionalProducer:
         self._settings = settings
         self._id = transactional_id or f"{self._group}-{source.topic}-{source.partition}"
         self._producer: Any = None
+        self._come_into: set[str] = set()
+        """Topics that have had a transaction of this producer."""
 
     async def start(self) -> None:
         """Fence whoever used this transactional id before, and settle the transaction that it left open."""
-        self._producer = AIOKafkaProducer(
+        self._producer = Producer(
             **connection(self._settings),
             transactional_id=self._id,
             transaction_timeout_ms=round(self._settings.transaction_timeout_s * 1000),
@@ -94,6 +97,8 @@ class TransactionalProducer:
     async def commit(self, outputs: Mapping[str, Sequence[Outgoing]], next_offset: int | None) -> float:
         """Write ``outputs`` (by topic) and the input offset, if there is one, in one transaction.
 
+        Topics are come into in their order: until one has been written to, none behind it is.
+
         Returns the seconds until all of it was acknowledged; offset and end come after that. Raises Fenced if
         the transactional id has another producer, Refused if a record is larger than its topic takes; after
         any exception the state of the transaction is unknown and the producer must be discarded.
@@ -106,6 +111,9 @@ class TransactionalProducer:
                 for topic, records in outputs.items():
                     batches = packed(records, self._producer.create_batch)
                     deliveries += [await self._sent(topic, batch) for batch in batches]
+                    if records and topic not in self._come_into:
+                        await self._delivered(deliveries)
+                        self._come_into.add(topic)
                 await self._delivered(deliveries)
                 delivered = time.perf_counter()
                 if next_offset is not None:
