@@ -179,7 +179,10 @@ class Settings(BaseSettings):
     """Ed25519 key (PEM) that results are signed with; without it they are not."""
 
     batch_max_records: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """The most records that are decided and committed as one batch; none is waited for to fill it."""
+    """The most records that are decided and committed as one batch.
+
+    None is waited for to fill it, but while one is being committed the next takes what comes, up to this.
+    """
     batch_max_ms: Annotated[float, Field(gt=0, le=5000)] = 50
     """How long the decisions of one batch may hold up everything else in the process, heartbeats included.
 

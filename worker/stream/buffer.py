@@ -65,6 +65,11 @@ class Buffer:
         self._bytes = 0
 
     @property
+    def is_full_batch(self) -> bool:
+        """Whether there is as much as a batch may have."""
+        return len(self._records) >= self._settings.batch_max_records or self._bytes >= BATCH_BYTES
+
+    @property
     def is_above_high_water(self) -> bool:
         """Whether no more is to be fetched."""
         settings = self._settings

@@ -103,6 +103,7 @@ class Lane:
         self._passed = asyncio.Event()
         self._fault: Exception | None = None
         self._in_transaction = False
+        self._is_committing = False
         self._sealing = Sealing(None, shared.settings, partition.partition)
 
     # ---- called by the source
@@ -249,10 +250,11 @@ class Lane:
         self._log.info("lane open", offset=self.next_offset)
 
     async def _work(self, producer: TransactionalProducer, histories: Histories) -> None:
-        """Decide and commit batch by batch; the next batch is decided while one is being committed."""
+        """Decide and commit batch by batch; a full one is decided while another is being committed."""
         ahead = asyncio.ensure_future(self._decide_next(histories))
         try:
             while (batch := await self._awaited(ahead, producer)) is not None:
+                self._is_committing = True
                 ahead = asyncio.ensure_future(self._decide_next(histories))
                 await self._traced(producer, batch)
             await self._settle(producer)
@@ -322,9 +324,17 @@ class Lane:
         self._shared.patience.succeeded()
         return sending
 
+    def _is_due(self) -> bool:
+        """Whether there is a batch to decide.
+
+        While another one is being committed it is decided ahead only if it cannot grow any more. It could not
+        be committed sooner, and what arrives meanwhile would have to wait for the one after it.
+        """
+        return self._buffer.is_full_batch if self._is_committing else bool(self._buffer)
+
     async def _decide_next(self, histories: Histories) -> _Ahead | None:
-        """The next batch, decided; waits for records, but never for more of them. None when retired."""
-        while not self._has_passed() and self._fault is None and not self._buffer:
+        """The next batch, decided. None when retired."""
+        while not self._has_passed() and self._fault is None and not self._is_due():
             self._arrived.clear()
             await self._arrived.wait()
         if self._has_passed():
@@ -359,6 +369,9 @@ class Lane:
         except BaseException as error:
             tracing.batch(batch.records, batch.began_ns, error)
             raise
+        finally:
+            self._is_committing = False
+            self._arrived.set()
         tracing.batch(batch.records, batch.began_ns)
 
     async def _commit(self, producer: TransactionalProducer, decided: Decided) -> None:
