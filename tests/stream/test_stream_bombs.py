@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
@@ -45,6 +47,19 @@ def test_in_the_place_of_a_batch_beyond_the_bound_stands_one_record_with_its_byt
     assert (record.key, record.value, record.timestamp) == (None, batch, bombs.STAMP)
     ((name, told),) = record.headers
     assert (name, f"more than {UNPACKED_BYTES} bytes" in (told or b"").decode()) == (STANDS_FOR, True)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_batch_that_packs_well_takes_room_for_what_it_holds_and_not_for_what_it_might(codec: str) -> None:
+    size = 100_000
+    packed = memoryview(bombs.batch(bombs.one_value(size), codec))
+    tracemalloc.start()
+    try:
+        assert len(unpacked(packed)) > size
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < UNPACKED_BYTES / 4
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -11,10 +11,8 @@ last record, so that it is met wherever within the batch the reading begins.
 
 from __future__ import annotations
 
-import gzip
 import struct
 import zlib
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
@@ -31,7 +29,9 @@ UNPACKED_BYTES = 16 * MAX_VALUE_BYTES
 """Most that the records of one batch may come to. A sender's batch of claims has a few MiB at the most: the
 bound of the topic is on what it is compressed, and claims compress to a tenth or a twentieth."""
 FIRST_GUESS = 16
-"""How much larger than it came the room for a batch is at first; where that is too small it is the bound."""
+"""How much larger than it came the room for a batch is at first; most batches of claims fit in there."""
+NEXT_GUESS = 4
+"""How much larger it is each time that it was too small, up to the bound."""
 
 CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 _CODEC_MASK = DefaultRecordBase.CODEC_MASK
@@ -43,6 +43,7 @@ _ATTRIBUTES = struct.Struct(">h")
 _ATTRIBUTES_AT = DefaultRecordBase.ATTRIBUTES_OFFSET
 _MAGIC_AT = struct.calcsize(">qii")
 
+_GZIP = zlib.MAX_WBITS | 16
 _XERIAL = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
 """What a snappy stream in blocks begins with, as Java's clients write it."""
 
@@ -142,13 +143,19 @@ def _beyond(most: int) -> CannotUnpack:
 
 
 def _gunzipped(packed: memoryview, most: int) -> bytearray:
-    with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
-        found = file.read(most + 1)
-    if not found:
+    """Gzip may have several members behind each other, and zeros behind them."""
+    plain, rest = bytearray(_HEADER.size), bytes(packed)
+    while rest:
+        member = zlib.decompressobj(_GZIP)
+        plain += member.decompress(rest, _HEADER.size + most - len(plain) + 1)
+        if len(plain) > _HEADER.size + most:
+            raise _beyond(most)
+        if not member.eof:
+            raise EOFError
+        rest = member.unused_data.lstrip(b"\0")
+    if len(plain) == _HEADER.size:
         raise EOFError
-    if len(found) > most:
-        raise _beyond(most)
-    return bytearray(_HEADER.size) + found
+    return plain
 
 
 def _unsnapped(packed: memoryview, most: int) -> bytearray:
@@ -181,12 +188,12 @@ def _within(into: Callable[[memoryview, memoryview], int]) -> Callable[[memoryvi
     """A codec whose frames need not say how large they become: it is given room, and at most the bound."""
 
     def unpack(packed: memoryview, most: int) -> bytearray:
-        guess = FIRST_GUESS * len(packed)
-        if guess < most:
+        room = FIRST_GUESS * len(packed) or FIRST_GUESS
+        while room < most:
             try:
-                return _into(into, packed, guess)
+                return _into(into, packed, room)
             except cramjam.DecompressionError:
-                pass  # of which the room may be the reason
+                room *= NEXT_GUESS  # of which the room may be the reason
         return _into(into, packed, most)
 
     return unpack
