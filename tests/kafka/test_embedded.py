@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from worker.devkit.broker import start_broker
 from worker.devkit.embedded import PARTITIONS, EmbeddedBroker
 from worker.devkit.jars import BrokerError
+from worker.settings import Settings
+from worker.stream.outgoing import Outgoing
+from worker.stream.transactions.producer import TransactionalProducer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +35,21 @@ async def test_a_transactions_records_reach_a_group_of_readers() -> None:
             auto_offset_reset="earliest",
         ) as reader:
             assert (await reader.getone()).value == b"one"
+
+
+async def test_the_worker_speaks_the_first_transaction_protocol_to_it() -> None:
+    settings = Settings(partitions=PARTITIONS)
+    with EmbeddedBroker(because="this is its test") as broker:
+        broker.create_topics([settings.input_topic, settings.results_topic])
+        given = settings.model_copy(update={"bootstrap_servers": broker.bootstrap})
+        lane = TransactionalProducer(TopicPartition(settings.input_topic, 0), given)
+        try:
+            await lane.start()
+            assert lane.protocol == 1
+            record = Outgoing(b"key", b"value", 1_700_000_000_000, ())
+            await lane.commit({settings.results_topic: [record]}, 1)
+        finally:
+            await lane.close()
 
 
 def test_a_stopped_one_makes_no_topics() -> None:

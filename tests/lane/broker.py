@@ -328,7 +328,8 @@ class Broker:
         if producer not in log.open or epoch != known:
             refused = begin(producer, epoch) if begin else self._verified(name, producer, epoch, place)
             if refused:
-                return Code.NOT_ENOUGH_REPLICAS if refused is Code.CONCURRENT_TRANSACTIONS else refused, -1
+                waits = begin is None and refused is Code.CONCURRENT_TRANSACTIONS
+                return Code.NOT_ENOUGH_REPLICAS if waits else refused, -1
         records = [Record("", 0, 0, one.timestamp, one.key, one.value, tuple(one.headers)) for one in batch]
         for sequence, record in enumerate(records, first):
             written[sequence] = log.append(record, producer)

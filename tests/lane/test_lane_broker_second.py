@@ -42,7 +42,7 @@ def test_what_comes_next_waits_for_the_markers_of_the_last_transaction_and_does_
     broker = Broker()
     producer, epoch = begun(broker)
     broker.end_second(NAME, producer, epoch, commit=True)
-    assert produced(broker, producer, epoch + 1, 0, b"2") is Code.NOT_ENOUGH_REPLICAS
+    assert produced(broker, producer, epoch + 1, 0, b"2") is Code.CONCURRENT_TRANSACTIONS
     settle(broker)
     assert produced(broker, producer, epoch + 1, 0, b"2") is Code.NONE
     assert readable(broker) == [b"1"]

@@ -60,6 +60,7 @@ def test_a_run_is_the_same_each_time(history: Callable[[], Case]) -> None:
     once, again = run(history()), run(history())
     assert once == again
     assert once.violation is None
+    assert not once.events[AGAIN], "nothing has gone wrong"
 
 
 @pytest.mark.soak

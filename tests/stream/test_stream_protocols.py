@@ -24,14 +24,17 @@ from worker.stream.transactions.messages import EndTxn
 from worker.stream.transactions.producer import TransactionalProducer
 from worker.stream.transactions.second import CONCURRENT_TRANSACTIONS, TRANSACTION_VERSION
 
+IMPATIENT = {"add.partitions.to.txn.retry.backoff.max.ms": 0}
+"""Brokers that say at once that the last transaction is not over."""
+LAST_EPOCH = (1 << 15) - 1
 RECORD = Outgoing(b"key", b"value", 1_700_000_000_000, ())
 
 
 @asynccontextmanager
 async def started(stream: Stream, partition: int = 0) -> AsyncIterator[TransactionalProducer]:
     lane = TransactionalProducer(TopicPartition(stream.settings.input_topic, partition), stream.settings)
-    await lane.start()
     try:
+        await lane.start()
         yield lane
     finally:
         await lane.close()
@@ -107,6 +110,51 @@ async def test_transactions_on_each_others_heels_wait_for_each_other(stream: Str
             await lane.commit(outputs, number)
     assert len(await written(stream)) == 20
     assert await stream.committed() == 40
+
+
+async def test_a_transaction_waits_for_the_markers_of_the_last_one_though_brokers_do_not(
+    new_broker: NewBroker, prefix: str, tmp_path: Path
+) -> None:
+    broker = await asyncio.to_thread(new_broker(**IMPATIENT).start)
+    with ExitStack() as ending:
+        stream = Stream(broker.bootstrap, prefix, tmp_path, ending)
+        await stream.create_topics()
+        outputs = {stream.settings.changelog_topic: [RECORD], stream.settings.results_topic: [RECORD]}
+        async with started(stream) as lane:
+            for number in range(1, 41):
+                await lane.commit(outputs, number)
+        assert len(await written(stream)) == 40
+        assert await stream.committed() == 40
+
+
+async def test_when_its_epochs_are_used_up_a_producer_goes_on_with_another_id(stream: Stream) -> None:
+    outputs = {stream.settings.changelog_topic: [RECORD], stream.settings.results_topic: [RECORD]}
+    async with started(stream) as lane:
+        await lane.commit(outputs, 1)
+        producer, _ = await bring_to_epoch(lane, LAST_EPOCH - 2)
+        lives = []
+        for number in range(2, 6):
+            await lane.commit(outputs, number)
+            lives.append(lane.life)
+        another, _ = lane.life
+        assert another != producer
+        assert lives == [(producer, LAST_EPOCH - 1), (another, 0), (another, 1), (another, 2)]
+    assert len(await written(stream)) == 5
+    assert await stream.committed() == 5
+
+
+async def bring_to_epoch(lane: TransactionalProducer, epoch: int) -> tuple[int, int]:
+    """Let a producer's transactions come to that epoch: each end raises it, also of one that is empty."""
+    sender, life = lane._producer._sender, lane.life
+    (node,) = set(sender._coordinators.values())
+    while life[1] < epoch:
+        asked = EndTxn(account(lane).transactional_id, life, is_committed=False)
+        ended = await sender.client.send(node, asked)
+        assert ended.error_code in {0, CONCURRENT_TRANSACTIONS}
+        if not ended.error_code:
+            life = ended.producer_id, ended.producer_epoch
+    account(lane).go_on_as(*life)
+    return life
 
 
 @pytest.fixture

@@ -104,6 +104,8 @@ class Lane:
         self._fault: Exception | None = None
         self._in_transaction = False
         self._is_committing = False
+        self._is_cut = False
+        """Whether there was no time for all of the last batch: the next one will not have it for more."""
         self._sealing = Sealing(None, shared.settings, partition.partition)
 
     # ---- called by the source
@@ -187,6 +189,7 @@ class Lane:
     async def _live(self) -> None:
         """From a new producer to the end of the assignment; whatever it raises, its memory goes with it."""
         self._fault = None
+        self._is_cut = False
         self._sealing = Sealing(sealer_of(self._settings), self._settings, self.partition.partition)
         producer = TransactionalProducer(self.partition, self._settings)
         try:
@@ -195,7 +198,7 @@ class Lane:
             self.next_offset = await starting_offset(self.intake, producer, self._settings)
             if self._has_passed():
                 return
-            self._open(histories)
+            self._open(histories, producer.protocol)
             await self._work(producer, histories)
             # Memory runs ahead of what is committed. Only here, with no batch between, it does not. What is
             # still to be sealed anew it does not tell: only restoring does.
@@ -238,7 +241,7 @@ class Lane:
         )
         return histories
 
-    def _open(self, histories: Histories) -> None:
+    def _open(self, histories: Histories, protocol: int) -> None:
         self._shared.aside.free(self.partition)  # from here on it changes
         self._shared.metrics.histories(self.partition.partition, histories.size)
         self.intake.seek(self.next_offset)
@@ -247,14 +250,13 @@ class Lane:
         self.opened_ms = self._shared.metrics.now_ms()
         self._backoff.at_work()
         self._shared.patience.at_work()
-        self._log.info("lane open", offset=self.next_offset)
+        self._log.info("lane open", offset=self.next_offset, protocol=protocol)
 
     async def _work(self, producer: TransactionalProducer, histories: Histories) -> None:
         """Decide and commit batch by batch; a full one is decided while another is being committed."""
         ahead = asyncio.ensure_future(self._decide_next(histories))
         try:
             while (batch := await self._awaited(ahead, producer)) is not None:
-                self._is_committing = True
                 ahead = asyncio.ensure_future(self._decide_next(histories))
                 await self._traced(producer, batch)
             await self._settle(producer)
@@ -330,7 +332,9 @@ class Lane:
         While another one is being committed it is decided ahead only if it cannot grow any more. It could not
         be committed sooner, and what arrives meanwhile would have to wait for the one after it.
         """
-        return self._buffer.is_full_batch if self._is_committing else bool(self._buffer)
+        if self._is_committing and not self._is_cut:
+            return self._buffer.is_full_batch or self._buffer.is_above_high_water
+        return bool(self._buffer)
 
     async def _decide_next(self, histories: Histories) -> _Ahead | None:
         """The next batch, decided. None when retired."""
@@ -358,12 +362,13 @@ class Lane:
             ) from bug
         rest = batch.records[decided.records :]  # for which there was no time
         self._buffer.put_back(rest)
+        self._is_cut = bool(rest)
         self._deciding -= len(rest)
         return _Ahead(decided, batch.records[: decided.records], began_ns)
 
     async def _traced(self, producer: TransactionalProducer, batch: _Ahead) -> None:
         """Commit a batch, and let its trace tell how that ended."""
-        tracing = self._shared.tracing
+        tracing, self._is_committing = self._shared.tracing, True
         try:
             await self._commit(producer, batch.decided)
         except BaseException as error:

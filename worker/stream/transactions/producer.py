@@ -84,6 +84,11 @@ class TransactionalProducer:
             await self._producer.start()
 
     @property
+    def protocol(self) -> int:
+        """Which transaction protocol it speaks, once it has started: the second is KIP-890's."""
+        return 2 if self._producer._txn_manager.is_second else 1  # noqa: SLF001  its own
+
+    @property
     def life(self) -> tuple[int, int]:
         """Producer id and epoch, once it has started: which one it is of its transactional id."""
         manager = self._producer._txn_manager  # noqa: SLF001  nothing public tells

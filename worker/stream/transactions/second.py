@@ -5,21 +5,28 @@ commit its offset, end. With the second it takes three, since brokers add partit
 And each transaction has a producer epoch of its own: a request of an earlier one that was held up on its way
 is refused, instead of becoming part of a later one or of one that nobody ends.
 
-A cluster that has not agreed (``transaction.version`` below 2: all before Kafka 4.0) is spoken to as before.
+A cluster that has not agreed (``transaction.version`` below 2, or none at all) is spoken to as before.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import CoordinationType
 from aiokafka.errors import (
+    BrokerResponseError,
     CoordinatorLoadInProgressError,
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
+    KafkaConnectionError,
+    NodeNotReadyError,
     NoError,
+    NotEnoughReplicasError,
+    RequestTimedOutError,
+    for_code,
 )
 from aiokafka.producer.sender import EndTxnHandler, Sender, SendProduceReqHandler, TxnOffsetCommitHandler
 from aiokafka.producer.transaction_manager import PidAndEpoch, TransactionManager
@@ -61,9 +68,10 @@ class Account(TransactionManager):  # type: ignore[misc]  # aiokafka has no type
 
     def add_offsets_to_txn(self, offsets: Any, group_id: str) -> Any:
         """Take offsets that are to be committed; gives a future of that."""
+        taken = super().add_offsets_to_txn(offsets, group_id)
         if self.is_second:
             self.consumer_group_added(group_id)
-        return super().add_offsets_to_txn(offsets, group_id)
+        return taken
 
     def go_on_as(self, producer_id: int, epoch: int) -> None:
         """Write what comes next with this epoch: its sequences begin again."""
@@ -99,21 +107,34 @@ class Speaker(Sender):  # type: ignore[misc]  # as above
         await _Committing(self, offsets, group_id).do(node_id)
 
     async def _do_txn_commit(self, commit_result: bool) -> None:
-        if not self._txn_manager.is_second or self._txn_manager.is_empty_transaction():
+        account = self._txn_manager
+        await self._message_accumulator.flush_for_commit()
+        if not account.is_second or account.is_empty_transaction():
             await super()._do_txn_commit(commit_result)
             return
-        await self._message_accumulator.flush_for_commit()
-        node_id = await self._find_coordinator(
-            CoordinationType.TRANSACTION, self._txn_manager.transactional_id
-        )
+        node_id = await self._find_coordinator(CoordinationType.TRANSACTION, account.transactional_id)
         await _Ending(self, commit_result).do(node_id)
 
     async def settle_on_a_protocol(self) -> None:
-        """Ask which protocol the cluster has agreed to, and speak that. Raises what aiokafka raises."""
+        """Ask until the cluster tells which protocol it has agreed to, and speak that.
+
+        Raises what aiokafka raises, but not of a connection that is lost or of no answer in time.
+        """
         account = self._txn_manager
-        node_id = await self._find_coordinator(CoordinationType.TRANSACTION, account.transactional_id)
-        answer = await self.client.send(node_id, ApiVersions())
-        account.is_second = answer.finalized().get(TRANSACTION_VERSION, 0) >= SECOND
+        while True:
+            node_id = await self._find_coordinator(CoordinationType.TRANSACTION, account.transactional_id)
+            try:
+                answer = await self.client.send(node_id, ApiVersions())
+            except NotImplementedError:
+                return  # what aiokafka says of a broker without version 3, before Kafka 2.4: no features
+            except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError):
+                self._coordinator_dead(CoordinationType.TRANSACTION)
+                await asyncio.sleep(self._retry_backoff)
+                continue
+            if answer.error_code != NoError.errno:
+                raise for_code(answer.error_code)
+            account.is_second = answer.finalized().get(TRANSACTION_VERSION, 0) >= SECOND
+            return
 
 
 class _Producing(SendProduceReqHandler):  # type: ignore[misc]  # as above
@@ -129,7 +150,9 @@ class _Producing(SendProduceReqHandler):  # type: ignore[misc]  # as above
     def handle_response(self, response: ProduceResponseV12) -> None:
         answer = response.as_v7()
         for _, partitions in answer.topics:
-            partitions[:] = [(of, _known(error), *rest) for of, error, *rest in partitions]
+            partitions[:] = [
+                (of, _waits(_known(error), NotEnoughReplicasError), *rest) for of, error, *rest in partitions
+            ]
         super().handle_response(answer)
 
 
@@ -146,7 +169,9 @@ class _Committing(TxnOffsetCommitHandler):  # type: ignore[misc]  # as above
     def handle_response(self, resp: TxnOffsetCommitResponseV5) -> float | None:
         answer = resp.as_v0()
         for _, partitions in answer.errors:
-            partitions[:] = [(of, _waits(_known(error))) for of, error in partitions]
+            partitions[:] = [
+                (of, _waits(_known(error), CoordinatorLoadInProgressError)) for of, error in partitions
+            ]
         return super().handle_response(answer)  # type: ignore[no-any-return]  # as above
 
 
@@ -193,6 +218,9 @@ def _known(error: int) -> int:
     return InvalidProducerEpoch.errno if error == PRODUCER_FENCED else error
 
 
-def _waits(error: int) -> int:
-    """Of offsets, which may now be what a transaction begins with: the one before it may not have ended."""
-    return CoordinatorLoadInProgressError.errno if error == CONCURRENT_TRANSACTIONS else error
+def _waits(error: int, retried: type[BrokerResponseError]) -> int:
+    """Of what a transaction may now begin with: the one before it may not have ended.
+
+    aiokafka expects that of AddPartitionsToTxn alone. What it tries again is ``retried``.
+    """
+    return retried.errno if error == CONCURRENT_TRANSACTIONS else error
