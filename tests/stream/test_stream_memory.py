@@ -218,6 +218,13 @@ class Commits:
             await self._ended
 
 
+@pytest.fixture
+def full_with_one(stream: Stream) -> Stream:
+    """A stream on which every record is a full batch, and so decided while another is being committed."""
+    stream.settings = stream.settings.model_copy(update={"batch_max_records": 1})
+    return stream
+
+
 async def decide_ahead(stream: Stream, story: Story, commits: Commits, lane: Lane) -> None:
     """Have the void decided while the twin is not committed yet: memory is then ahead of the log."""
     commits.hold_next()
@@ -228,68 +235,68 @@ async def decide_ahead(stream: Stream, story: Story, commits: Commits, lane: Lan
 
 
 async def test_memory_ahead_of_a_commit_that_fails_is_thrown_away(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    full_with_one: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(stream, 84)
-    async with owner(stream, 0) as one:
+    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(full_with_one, 84)
+    async with owner(full_with_one, 0) as one:
         lane = await one.own()
         await passing.tell(passing.story.claim)
-        await decide_ahead(stream, passing.story, commits, lane)
+        await decide_ahead(full_with_one, passing.story, commits, lane)
         commits.fail()
-        await stream.drained(3)
-    await assert_exactly_once(stream, [passing.story.claim, passing.story.twin, passing.story.void])
+        await full_with_one.drained(3)
+    await assert_exactly_once(full_with_one, [passing.story.claim, passing.story.twin, passing.story.void])
     assert restores.partitions == [0, 0]
 
 
 async def test_memory_that_was_kept_is_thrown_away_as_well_when_a_commit_fails(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    full_with_one: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(stream, 84)
-    async with owner(stream, 0) as one:
+    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(full_with_one, 84)
+    async with owner(full_with_one, 0) as one:
         await one.own()
         await passing.tell(passing.story.claim)
         await one.let_go()
         lane = await one.own()
         assert restores.partitions == [0]
-        await decide_ahead(stream, passing.story, commits, lane)
+        await decide_ahead(full_with_one, passing.story, commits, lane)
         commits.fail()
-        await stream.drained(3)
-    await assert_exactly_once(stream, [passing.story.claim, passing.story.twin, passing.story.void])
+        await full_with_one.drained(3)
+    await assert_exactly_once(full_with_one, [passing.story.claim, passing.story.twin, passing.story.void])
     assert restores.partitions == [0, 0]
 
 
 async def test_memory_ahead_of_a_commit_is_not_laid_aside_by_a_lane_that_is_cut_off(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    full_with_one: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(stream, 85)
-    async with owner(stream, 0) as one:
+    restores, commits, passing = Restores(monkeypatch), Commits(monkeypatch), Passing(full_with_one, 85)
+    async with owner(full_with_one, 0) as one:
         lane = await one.own()
         await passing.tell(passing.story.claim)
-        await decide_ahead(stream, passing.story, commits, lane)
+        await decide_ahead(full_with_one, passing.story, commits, lane)
         await one.let_go(cut_off=True)
         assert one.aside.find(lane.partition) is None
         await one.own()
-        await stream.drained(3)
-    await assert_exactly_once(stream, [passing.story.claim, passing.story.twin, passing.story.void])
+        await full_with_one.drained(3)
+    await assert_exactly_once(full_with_one, [passing.story.claim, passing.story.twin, passing.story.void])
     assert restores.partitions == [0, 0]
 
 
 async def test_a_lane_that_may_finish_commits_what_it_has_decided_ahead_and_lays_that_aside(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    full_with_one: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commits, passing = Commits(monkeypatch), Passing(stream, 86)
-    async with owner(stream, 0) as one:
+    commits, passing = Commits(monkeypatch), Passing(full_with_one, 86)
+    async with owner(full_with_one, 0) as one:
         lane = await one.own()
         await passing.tell(passing.story.claim)
-        await decide_ahead(stream, passing.story, commits, lane)
+        await decide_ahead(full_with_one, passing.story, commits, lane)
         ending = asyncio.ensure_future(one.let_go())
         commits.go_on()
         await ending
-        assert await stream.committed() == 3
+        assert await full_with_one.committed() == 3
         laid = one.aside.find(lane.partition)
         assert laid is not None
         assert laid.next_offset == 3
-        restored = (await stream.restored())[0]
+        restored = (await full_with_one.restored())[0]
         assert {key: laid.histories.of(key) for key in restored} == restored
         assert laid.histories.size.members == len(restored)
 
