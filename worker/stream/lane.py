@@ -368,7 +368,8 @@ class Lane:
 
     async def _traced(self, producer: TransactionalProducer, batch: _Ahead) -> None:
         """Commit a batch, and let its trace tell how that ended."""
-        tracing, self._is_committing = self._shared.tracing, True
+        tracing = self._shared.tracing
+        self._is_committing = True
         try:
             await self._commit(producer, batch.decided)
         except BaseException as error:

@@ -11,8 +11,10 @@ last record, so that it is met wherever within the batch the reading begins.
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cramjam
@@ -43,7 +45,8 @@ _ATTRIBUTES = struct.Struct(">h")
 _ATTRIBUTES_AT = DefaultRecordBase.ATTRIBUTES_OFFSET
 _MAGIC_AT = struct.calcsize(">qii")
 
-_GZIP = zlib.MAX_WBITS | 16
+_PIECE = 1 << 16
+"""Bytes of gzip's that are unpacked at a time."""
 _XERIAL = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
 """What a snappy stream in blocks begins with, as Java's clients write it."""
 
@@ -143,16 +146,12 @@ def _beyond(most: int) -> CannotUnpack:
 
 
 def _gunzipped(packed: memoryview, most: int) -> bytearray:
-    """Gzip may have several members behind each other, and zeros behind them."""
-    plain, rest = bytearray(_HEADER.size), bytes(packed)
-    while rest:
-        member = zlib.decompressobj(_GZIP)
-        plain += member.decompress(rest, _HEADER.size + most - len(plain) + 1)
-        if len(plain) > _HEADER.size + most:
-            raise _beyond(most)
-        if not member.eof:
-            raise EOFError
-        rest = member.unused_data.lstrip(b"\0")
+    plain = bytearray(_HEADER.size)
+    with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
+        while found := file.read(_PIECE):
+            plain += found
+            if len(plain) > _HEADER.size + most:
+                raise _beyond(most)
     if len(plain) == _HEADER.size:
         raise EOFError
     return plain

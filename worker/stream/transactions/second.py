@@ -108,9 +108,12 @@ class Speaker(Sender):  # type: ignore[misc]  # as above
 
     async def _do_txn_commit(self, commit_result: bool) -> None:
         account = self._txn_manager
-        await self._message_accumulator.flush_for_commit()
-        if not account.is_second or account.is_empty_transaction():
+        if not account.is_second:
             await super()._do_txn_commit(commit_result)
+            return
+        await self._message_accumulator.flush_for_commit()
+        if account.is_empty_transaction():
+            account.complete_transaction()
             return
         node_id = await self._find_coordinator(CoordinationType.TRANSACTION, account.transactional_id)
         await _Ending(self, commit_result).do(node_id)
